@@ -1,0 +1,1 @@
+"""All Python that runs inside the Rasa server, and the launcher."""

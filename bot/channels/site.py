@@ -1,0 +1,103 @@
+"""The site: the demo page at ``/`` and ``/health``, which answers 200 only once a real message can be answered."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from rasa.core.channels.channel import InputChannel, UserMessage
+from sanic import Blueprint, Sanic
+from sanic.request import Request
+from sanic.response import HTTPResponse, json, raw
+
+from bot.channels.core import Collector, Handler
+
+logger = logging.getLogger(__name__)
+
+WEB = Path(__file__).parent.parent / "web"
+PAGES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+PROBE = "How long is one infusion?"
+PROBE_AGAIN = 20.0
+"""Seconds for which a good probe counts."""
+
+
+class SiteInput(InputChannel):
+    """Serves the page and the health check from the server's root."""
+
+    def __init__(self) -> None:
+        """Nothing is probed yet."""
+        self._good_until = 0.0
+
+    @classmethod
+    def name(cls) -> str:
+        """The name of the channel."""
+        return "site"
+
+    @classmethod
+    def from_credentials(cls, credentials: dict[str, Any] | None) -> SiteInput:
+        """There is nothing to configure."""
+        return cls()
+
+    def url_prefix(self) -> str:
+        """The root, not ``/webhooks/site``."""
+        return "/"
+
+    def blueprint(self, on_new_message: Handler) -> Blueprint:
+        """The routes of the site."""
+        routes = Blueprint("site")
+
+        @routes.get("/health")
+        async def health(request: Request) -> HTTPResponse:
+            ready = await self._ready(on_new_message)
+            return json({"status": "ready" if ready else "starting"}, status=200 if ready else 503)
+
+        for path, (file, kind) in PAGES.items():
+            if path != "/":
+                routes.add_route(_page(file, kind), path, name=file.replace(".", "_"))
+
+        @routes.listener("before_server_start")
+        async def front_page(app: Sanic, *_: Any) -> None:
+            # Rasa keeps the route "/" for its own greeting, so the page answers before routing.
+            page = _page(*PAGES["/"])
+
+            async def serve(request: Request) -> HTTPResponse | None:
+                return await page(request) if request.path == "/" and request.method == "GET" else None
+
+            app.register_middleware(serve, "request")
+
+        return routes
+
+    async def _ready(self, handler: Handler) -> bool:
+        """Whether a real question gets a real answer; the probe is a conversation of its own each time."""
+        if time.monotonic() < self._good_until:
+            return True
+        collector = Collector()
+        try:
+            await handler(UserMessage(PROBE, collector, f"health-{uuid.uuid4().hex}", input_channel=self.name()))
+        except Exception as error:
+            logger.error("The health probe failed: %s.", type(error).__name__)
+        if any("answer" in (message.get("custom") or {}) for message in collector.messages):
+            self._good_until = time.monotonic() + PROBE_AGAIN
+            return True
+        return False
+
+
+def _page(file: str, kind: str) -> Any:
+    async def page(request: Request) -> HTTPResponse:
+        return raw((WEB / file).read_bytes(), content_type=kind, headers=HEADERS)
+
+    return page

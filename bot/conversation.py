@@ -1,0 +1,114 @@
+"""What a conversation has come to, read from its tracker; nothing here is kept in a slot that text could set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rasa.shared.core.events import BotUttered, Event, SlotSet, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+
+EVENTS_READ = 400
+"""Latest events that are looked at; a conversation of 500 turns costs no more than one of 40."""
+
+CONTACT_PREFIX = "utter_contact_"
+CALLED = "called_team"
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The state that answers depend on.
+
+    Attributes:
+        previous: the patient's earlier messages, oldest first, at most six.
+        last_actions: the bot's utterances of the last turn, in order, e.g. ``("utter_faq/mouth_rinse",)``.
+        last_answers: ids of the last leaflet answers given, also when small talk came between.
+        given: ids of all answers given, latest last.
+        contact_level: level of the escalation that the patient has not said to have called about, or "".
+        crisis_open: whether thoughts of suicide were raised in this conversation.
+        open_symptoms: symptoms of the last assessed message.
+        asked: what the bot asked last, e.g. ``setting``, or "".
+        setting: ``home``, ``hospital`` or "".
+        country: ``us``, ``uk`` or "".
+    """
+
+    previous: tuple[str, ...] = ()
+    last_actions: tuple[str, ...] = ()
+    last_answers: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    contact_level: str = ""
+    crisis_open: bool = False
+    open_symptoms: tuple[str, ...] = ()
+    asked: str = ""
+    setting: str = ""
+    country: str = ""
+    asked_before: frozenset[str] = frozenset()
+
+
+def read(tracker: DialogueStateTracker | None) -> Conversation:
+    """Read the state from the tracker's latest events; no tracker gives an empty conversation."""
+    if tracker is None:
+        return Conversation()
+    slots = tracker.current_slot_values()
+    return _fold(
+        list(tracker.events)[-EVENTS_READ:],
+        setting=str(slots.get("setting") or ""),
+        country=str(slots.get("country") or ""),
+    )
+
+
+def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
+    previous: list[str] = []
+    turn: list[BotUttered] = []
+    last_turn: list[BotUttered] = []
+    given: list[str] = []
+    last_answers: tuple[str, ...] = ()
+    contact, crisis = "", False
+    symptoms: tuple[str, ...] = ()
+    asked_before: set[str] = set()
+
+    for event in events:
+        if isinstance(event, UserUttered) and event.text:
+            previous.append(event.text)
+            if turn:
+                last_turn, turn = turn, []
+            if event.intent_name == CALLED:
+                contact = ""
+            assessment = (event.parse_data or {}).get("assessment") or {}
+            if assessment:
+                symptoms = tuple(f["symptom"] for f in assessment.get("findings", ()))
+                crisis = crisis or bool(assessment.get("crisis"))
+        elif isinstance(event, BotUttered):
+            turn.append(event)
+            action = str(event.metadata.get("utter_action", ""))
+            answers = _answers(event)
+            if answers:
+                last_answers = answers
+                given.extend(answers)
+            if action.startswith(CONTACT_PREFIX):
+                contact = action.removeprefix(CONTACT_PREFIX)
+            if event.metadata.get("asks"):
+                asked_before.add(str(event.metadata["asks"]))
+        elif isinstance(event, SlotSet):
+            continue
+    last = turn or last_turn
+    return Conversation(
+        previous=tuple(previous[-6:]),
+        last_actions=tuple(str(e.metadata.get("utter_action", "")) for e in last),
+        last_answers=last_answers,
+        given=tuple(given),
+        contact_level=contact,
+        crisis_open=crisis,
+        open_symptoms=symptoms,
+        asked=str(next((e.metadata["asks"] for e in reversed(last) if e.metadata.get("asks")), "")),
+        setting=setting,
+        country=country,
+        asked_before=frozenset(asked_before),
+    )
+
+
+def _answers(event: BotUttered) -> tuple[str, ...]:
+    custom: dict[str, Any] = event.data.get("custom") or {}
+    answer = custom.get("answer")
+    return (answer["id"],) if answer else ()

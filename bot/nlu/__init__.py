@@ -1,0 +1,1 @@
+"""Thin Rasa graph components: tokens, sentence vector, topic classifier, answer selector, red-flag gate."""

@@ -1,0 +1,39 @@
+"""Cut a message into the questions that stand in it, and tell a question from a report."""
+
+from __future__ import annotations
+
+import re
+
+MAX_PARTS = 4
+MIN_WORDS = 2
+
+_SENTENCE = re.compile(r"(?<=[?!.;\n])\s+|\n+")
+_JOIN = re.compile(
+    r"(?:,\s*|\s+)(?:and also|and|also|plus|then|oh and|another thing|or)\s+"
+    r"(?=(?:also\s+)?(?:can|could|do|does|did|is|are|will|would|should|shall|may|what|when|where|which|who|why|how)\b)",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"\?|^\W*(?:(?:hi|hello|hey|please|so|and|but|ok|also|er|um|well)\W+)*"
+    r"(?:can|could|do|does|did|is|are|am|was|will|would|should|shall|may|might|must|have|has|what|whats|when|where"
+    r"|which|who|whos|why|how|any|tell me|explain)\b"
+    r"|\b(?:(?:what|how|when|why|where|which|whether) (?:to|do|does|is|are|can|should|long|many|much|often|soon|about|if)"
+    r"|is (?:it|that|this) (?:ok|okay|normal|safe|bad|serious|allowed|common|usual|expected|true|right)"
+    r"|should i|can i|could i|do i need|am i allowed|is there|are there|wondering|want to know|need to know|tell me"
+    r"|any idea|advice on|let me know)\b",
+    re.IGNORECASE,
+)
+
+
+def questions(text: str) -> list[str]:
+    """The parts of a message that can be answered on their own, at most four; one part gives an empty list."""
+    parts = []
+    for sentence in _SENTENCE.split(text):
+        parts.extend(_JOIN.split(sentence))
+    parts = [part.strip(" ,;") for part in parts if len(part.split()) >= MIN_WORDS]
+    return parts[:MAX_PARTS] if len(parts) > 1 else []
+
+
+def asks(text: str) -> bool:
+    """Whether a message asks something, by its marks and words."""
+    return bool(_ASKS.search(text))

@@ -1,0 +1,121 @@
+"""The red-flag gate: the last component of the pipeline, so that nothing overrules it.
+
+It runs in the Rasa process on every message. Its verdict replaces the intent; the rules in ``data/stories`` say the static
+text first and run ``action_escalate`` after it. An answer that the selector has chosen for a question in the same
+message is still given, after the advice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from bot import conversation
+from bot.conversation import Conversation
+from bot.nlu import parts
+from bot.nlu.classifier import GATE_PREFIX
+from bot.nlu.selector import add_entity
+from bot.triage import Assessment, Assertion, Context, Level, assess
+
+ANSWERED = ("faq", "two_questions")
+"""Intents whose answer is still given after an escalation."""
+
+
+def triage_context(talk: Conversation) -> Context:
+    """The part of a conversation's state that triage reads."""
+    return Context(
+        previous=talk.previous,
+        open_symptoms=talk.open_symptoms,
+        bot_asked=talk.asked or None,
+        setting=talk.setting or None,
+        last_level=Level.from_label(talk.contact_level) if talk.contact_level in _LEVELS else Level.NONE,
+        crisis_open=talk.crisis_open,
+    )
+
+
+_LEVELS = {level.label for level in Level}
+
+
+def verdict(assessment: Assessment, intent: str, text: str) -> str:
+    """The intent of a message after triage: a ``red_flag_...`` intent, or the one it had."""
+    if assessment.level is Level.NONE:
+        if assessment.bystander:
+            return f"{GATE_PREFIX}bystander"
+        if assessment.normal_reading is not None and intent not in ANSWERED:
+            return "normal_reading"
+        return intent
+    name = "crisis" if assessment.crisis else assessment.level.label
+    if assessment.bystander:
+        return f"{GATE_PREFIX}bystander"
+    if intent in ANSWERED and parts.asks(text):
+        return f"{GATE_PREFIX}{name}_and_question"
+    return f"{GATE_PREFIX}{name}"
+
+
+def describe(assessment: Assessment) -> dict[str, Any]:
+    """The assessment as plain JSON for the tracker: symptoms, levels and assertions, no words of the patient."""
+    return {
+        "level": assessment.level.label,
+        "crisis": assessment.crisis,
+        "setting": assessment.setting,
+        "bystander": assessment.bystander,
+        "ask": assessment.ask,
+        "normal_reading": asdict(assessment.normal_reading) if assessment.normal_reading else None,
+        "findings": [
+            {
+                "symptom": f.symptom,
+                "row": f.row,
+                "level": f.level.label,
+                "assertion": f.assertion.value,
+                "detector": f.detector,
+            }
+            for f in assessment.findings
+            if f.assertion is not Assertion.FIGURATIVE
+        ],
+    }
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class RedFlagGate(GraphComponent, IntentClassifier):
+    """Assess every message and give red flags precedence over every other intent."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """No settings: rules and levels are data, in ``data/clinical``."""
+        return {}
+
+    def __init__(self, model_storage: ModelStorage, resource: Resource) -> None:
+        """Load the rules once, so that a broken file stops the start and not a conversation."""
+        self._model_storage, self._resource = model_storage, resource
+        assess("")
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> RedFlagGate:
+        """Create the gate."""
+        return cls(model_storage, resource)
+
+    def process(self, messages: list[Message], tracker: DialogueStateTracker) -> list[Message]:
+        """Set the verdict, the assessment and the setting that was heard."""
+        talk = conversation.read(tracker)
+        for message in messages:
+            text = message.get(TEXT) or ""
+            assessment = assess(text, triage_context(talk))
+            message.set("assessment", describe(assessment), add_to_output=True)
+            before = message.get(INTENT) or {"name": "not_understood", "confidence": 0.0}
+            after = verdict(assessment, before["name"], text)
+            if after != before["name"]:
+                message.set(INTENT, {"name": after, "confidence": 1.0}, add_to_output=True)
+            if assessment.setting:
+                add_entity(message, "setting", assessment.setting)
+        return messages

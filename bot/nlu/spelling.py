@@ -1,0 +1,51 @@
+"""Gentle spelling repair: one typo in an unknown word, only towards a word the companion knows.
+
+"diarhea" becomes "diarrhea"; a word that English or the medicine list knows, a name, a number or a word of three letters
+is left alone. The patient's text itself is never changed: the repaired form is the token's lemma.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+from collections.abc import Iterable
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+MIN_LENGTH = 4
+LONG_WORD = 9
+"""From this length on two typos are repaired."""
+
+
+@functools.cache
+def english_words() -> frozenset[str]:
+    """The 82,000 English words of symspellpy's frequency dictionary (MIT)."""
+    file = importlib.resources.files("symspellpy") / "frequency_dictionary_en_82_765.txt"
+    return frozenset(line.split(" ")[0].lstrip("\ufeff") for line in file.read_text("utf-8").splitlines())
+
+
+class Speller:
+    """Repairs words towards a vocabulary."""
+
+    def __init__(self, vocabulary: Iterable[str]) -> None:
+        """Take the words that may be repaired towards, any case."""
+        self.vocabulary = sorted({word.lower() for word in vocabulary if len(word) >= MIN_LENGTH and word.isalpha()})
+        self._known = set(self.vocabulary)
+        self._repaired: dict[str, str] = {}
+
+    def repair(self, word: str) -> str:
+        """The repaired lower-case form of ``word``, or its lower-case form when nothing fits."""
+        lower = word.lower()
+        if len(lower) < MIN_LENGTH or not lower.isalpha() or lower in self._known or lower in english_words():
+            return lower
+        if lower not in self._repaired:
+            if len(self._repaired) > 10_000:
+                self._repaired.clear()
+            self._repaired[lower] = self._nearest(lower)
+        return self._repaired[lower]
+
+    def _nearest(self, lower: str) -> str:
+        budget = 2 if len(lower) >= LONG_WORD else 1
+        found = process.extractOne(lower, self.vocabulary, scorer=OSA.distance, score_cutoff=budget)
+        return str(found[0]) if found else lower

@@ -1,0 +1,1 @@
+"""Starting things: Rasa without TensorFlow, the set-up steps and the supervisor."""

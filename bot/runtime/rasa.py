@@ -1,0 +1,22 @@
+"""``python -m bot.runtime.rasa ...``: the ``rasa`` command, started so that it runs without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+
+from bot.runtime import without_tensorflow
+
+
+def main() -> None:
+    """Run Rasa's command line with telemetry off."""
+    os.environ["RASA_TELEMETRY_ENABLED"] = "false"
+    # Rasa 3.6 warns about SQLAlchemy 2.0 on every start; the pinned 1.4 is the one it supports.
+    os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
+    without_tensorflow.install()
+    from rasa.__main__ import main as rasa_main
+
+    rasa_main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The safety text without Rasa: used when a turn fails or takes too long, so that it needs no model, store or action.
+
+Reads the same responses of ``domain.yml`` as the dialogue does and the same ``bot.triage``.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot import clinic as clinics
+from bot.triage import Level, assess
+
+DOMAIN_FILE = Path("domain.yml")
+Reply = dict[str, Any]
+
+
+@functools.cache
+def _responses() -> dict[str, list[dict[str, Any]]]:
+    responses: dict[str, list[dict[str, Any]]] = yaml.safe_load(DOMAIN_FILE.read_text(encoding="utf-8"))["responses"]
+    return responses
+
+
+@functools.cache
+def _clinic() -> clinics.Clinic:
+    return clinics.load()
+
+
+def static(response: str) -> Reply:
+    """A shared response as a reply, in its form for a patient of whom nothing is known."""
+    variant = next(v for v in _responses()[response] if not v.get("condition"))
+    reply: Reply = {"text": clinics.fill(variant["text"].strip(), clinics.details(_clinic()))}
+    referral = (variant.get("metadata") or {}).get("referral")
+    if referral:
+        reply["custom"] = {"referral": {"reason": referral}}
+    return reply
+
+
+def screen(text: str) -> list[Reply]:
+    """What a patient must read about a message even if nothing else works: empty when it holds no red flag."""
+    assessment = assess(text)
+    if assessment.bystander:
+        return [static("utter_contact_bystander")]
+    if assessment.level is Level.NONE:
+        return []
+    name = "crisis" if assessment.crisis else assessment.level.label
+    reply = static(f"utter_contact_{name}")
+    reply["custom"] = {
+        "escalation": {
+            "level": assessment.level.label,
+            "symptoms": list(assessment.symptoms),
+            "setting": assessment.setting or "home",
+        }
+    }
+    return [reply]
+
+
+def fallback(text: str) -> list[Reply]:
+    """The reply to a message whose turn gave none: the red-flag text if it holds one, and the honest apology."""
+    return [*screen(text), static("utter_technical")]

@@ -1,0 +1,461 @@
+"""Says for every symptom found whether it is happening to the patient now.
+
+Method: trigger words with a scope, as in NegEx (Chapman 2001) and ConText (Harkema 2009), with
+own cue families for patients' language (``assertion.yml``) and a fail-safe direction: a denial
+counts only where it is attached to the symptom, everything doubtful stays present.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.triage.model import Assertion, Level
+from bot.triage.rules import Rules
+from bot.triage.symptoms import Hit, Message
+
+_ENDS = frozenset({".", "!", "?", ";", "\n"})
+_COMMAS = frozenset({",", "...", "-", ":", "/"})
+_NEGATIVE = frozenset({"no", "not", "never", "without", "nothing", "none", "nor", "neither"})
+_REACH = 10
+_LIST_SEGMENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said about one symptom.
+
+    Attributes:
+        assertion: the class.
+        doubtful: a denial stands near but is not certain; kept as present.
+        recent: said of the past, but not of a distant one (rule f may keep a level).
+        bystander: said of a stranger who is ill now.
+    """
+
+    assertion: Assertion
+    doubtful: bool = False
+    recent: bool = False
+    bystander: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Negation:
+    """A negator at ``start``..``end`` and the words it reaches; ``sure`` ends before ``limit``."""
+
+    start: int
+    end: int
+    limit: int
+    doubt_from: int
+
+
+class Scene:
+    """One message cut into sentences and clauses, with its cues; judges symptoms in it."""
+
+    def __init__(self, message: Message, rules: Rules, *, taken_up: bool = False) -> None:
+        """``taken_up``: what is only asked about or supposed counts as present."""
+        self._taken_up = taken_up
+        self._families = rules.families
+        self._words: Sequence[str] = [token.word for token in message.tokens]
+        self._cues: dict[str, list[Hit]] = {}
+        for hit in message.of("cue"):
+            self._cues.setdefault(hit.label.name, []).append(hit)
+        self._masks = message.of("mask")
+        self._sentence, self._clause = self._cut()
+        self._bodies = message.of("row")
+        self._literal_negatives = self._consumed()
+        self._negations = [self._scope(hit) for hit in self._real_negators()]
+
+    # -- borders ---------------------------------------------------------------------------
+
+    def _family(self, name: str) -> frozenset[str]:
+        return self._families.get(name, frozenset())
+
+    def _cut(self) -> tuple[list[int], list[int]]:
+        contrast = self._family("contrast")
+        subjects = self._family("subject")
+        joining = self._family("joining")
+        binding = self._family("binding")
+        pronouns = self._family("pronoun")
+        sentence, clause = 0, 0
+        sentences, clauses = [], []
+        words = self._words
+        for index, word in enumerate(words):
+            before = words[index - 1] if index else ""
+            after = words[index + 1] if index + 1 < len(words) else ""
+            new = (
+                word in contrast
+                or ((word in joining or word in _COMMAS) and after in subjects)
+                or (
+                    word in pronouns
+                    and index > 0
+                    and before not in binding
+                    and before not in joining
+                    and before not in contrast
+                    and before not in _COMMAS
+                    and before not in _ENDS
+                )
+            )
+            if new:
+                clause += 1
+            sentences.append(sentence)
+            clauses.append(clause)
+            if word in _ENDS:
+                sentence += 1
+                clause += 1
+        return sentences, clauses
+
+    def _same_sentence(self, left: int, right: int) -> bool:
+        return self._sentence[left] == self._sentence[right]
+
+    def _same_clause(self, left: int, right: int) -> bool:
+        return self._clause[left] == self._clause[right]
+
+    def _named(self, *names: str) -> Iterable[Hit]:
+        for name in names:
+            yield from self._cues.get(name, ())
+
+    def _in_clause(self, name: str, hit: Hit) -> bool:
+        return any(
+            self._same_clause(cue.start, hit.start) or self._same_clause(cue.start, hit.end - 1)
+            for cue in self._named(name)
+        )
+
+    def _owned(self, begin: int, end: int) -> bool:
+        """Whether words like "my", "I have", "this" stand between ``begin`` and ``end``."""
+        return any(begin <= cue.start < end for cue in self._named("own"))
+
+    # -- denials ---------------------------------------------------------------------------
+
+    def _consumed(self) -> set[int]:
+        """Negative words that belong to a symptom wording or to a pseudo-negation."""
+        words = self._words
+        used = {i for hit in self._bodies for i in hit.used if words[i] in _NEGATIVE}
+        for cue in self._named("pseudo"):
+            used.update(cue.used)
+        return used
+
+    def _real_negators(self) -> list[Hit]:
+        return [
+            cue
+            for cue in self._named("negator")
+            if not any(index in self._literal_negatives for index in cue.used)
+        ]
+
+    def _scope(self, negator: Hit) -> _Negation:
+        """How far a negator reaches: to the end of its list of nouns, never into a new clause."""
+        words = self._words
+        stops = self._family("scope_end")
+        verbs = self._family("new_verb")
+        fresh = self._family("fresh_start")
+        binding = self._family("binding")
+        doubt = len(words) + 1
+        listing = False
+        index = negator.end
+        last = min(len(words), negator.end + 4 * _REACH)
+        while index < last:
+            word = words[index]
+            if word in _ENDS or word in stops or not self._same_clause(index, negator.end - 1):
+                break
+            if word in ("my", "our") and words[index - 1] not in binding:
+                break
+            if word in ("or", "nor"):
+                listing = True
+            elif word in _COMMAS or word in ("and", "&", "+"):
+                after = words[index + 1] if index + 1 < len(words) else ""
+                if after in fresh or after in _NEGATIVE:
+                    break
+                listing = True
+                if word != "," or not self._list_goes_on(index + 1):
+                    doubt = min(doubt, index)
+            elif listing and word in verbs:
+                doubt = min(doubt, index)
+                break
+            elif not listing and index - negator.end > _REACH:
+                break
+            index += 1
+        return _Negation(negator.start, negator.end, index, doubt)
+
+    def _list_goes_on(self, index: int) -> bool:
+        """Whether an "or"/"nor" closes the list that goes on at ``index``."""
+        since = 0
+        for word in self._words[index:]:
+            if word in ("or", "nor"):
+                return True
+            if word in _ENDS or word in self._family("contrast") or since > _LIST_SEGMENT:
+                return False
+            since = 0 if word == "," else since + 1
+        return False
+
+    def _attached(self, negation: _Negation, hit: Hit) -> bool:
+        """Whether only words that may stand in a denial lie between negator and symptom."""
+        allowed = self._family("attach")
+        covered = {i for body in self._bodies for i in range(body.start, body.end)}
+        strange = 0
+        for index in range(negation.end, hit.start):
+            word = self._words[index]
+            if word in ("or", "nor", ","):
+                strange = 0
+            elif word not in allowed and index not in covered:
+                strange += 1
+                if strange > 1:
+                    return False
+        return True
+
+    def _denied(self, hit: Hit) -> bool | None:
+        """True: plainly denied. None: a denial in doubt. False: not denied."""
+        words = self._words
+        if any(words[index] in _NEGATIVE for index in hit.used):
+            return False
+        state: bool | None = False
+        for negation in self._negations:
+            inside = hit.start < negation.start and negation.end <= hit.end
+            reaches = negation.end <= hit.start < negation.limit
+            if not inside and not (reaches and self._attached(negation, hit)):
+                continue
+            if reaches and negation.doubt_from <= hit.start:
+                state = None if state is False else state
+                continue
+            if self._exception_follows(hit):
+                state = None if state is False else state
+                continue
+            return True
+        if state is False and any(
+            hit.end <= cue.start <= hit.end + 2 for cue in self._named("answer_no")
+        ):
+            return True
+        return state
+
+    def _exception_follows(self, hit: Hit) -> bool:
+        """A "but it is ..." clause or an "except when ..." that takes the denial back."""
+        for cue in self._named("exception"):
+            if cue.start >= hit.end and self._same_sentence(cue.start, hit.end - 1):
+                own = any(
+                    body.start >= cue.end
+                    and body.label.row != hit.label.row
+                    and self._same_sentence(body.start, cue.start)
+                    for body in self._bodies
+                )
+                if not own:
+                    return True
+        return False
+
+    # -- time ------------------------------------------------------------------------------
+
+    def _is_past_tense(self, hit: Hit) -> bool:
+        clause = self._clause[hit.start]
+        past = self._family("past_verb")
+        return any(
+            self._clause[index] == clause and word in past
+            for index, word in enumerate(self._words)
+        ) or any(word in past for word in self._words[hit.start : hit.end])
+
+    def _still(self, hit: Hit) -> bool:
+        """Still, again, back, worse, since: it goes on. In its clause, or later and not denied."""
+        for cue in self._named("still"):
+            if self._negated_cue(cue):
+                continue
+            if self._same_clause(cue.start, hit.start) or cue.start >= hit.end:
+                return True
+        return False
+
+    def _negated_cue(self, cue: Hit) -> bool:
+        return any(
+            self._words[index] in _NEGATIVE
+            for index in range(max(0, cue.start - 3), cue.start)
+            if self._same_clause(index, cue.start)
+        )
+
+    def _resolved(self, hit: Hit) -> bool:
+        for cue in self._named("resolved"):
+            if self._negated_cue(cue):
+                continue
+            near = hit.end <= cue.start <= hit.end + 7 and self._same_clause(
+                hit.end - 1, cue.start
+            )
+            if near and not any(hit.end <= b.start < cue.start for b in self._bodies):
+                return True
+            if hit.start < cue.start < hit.end:
+                return True
+        for cue in self._named("resolved_before"):
+            if cue.end <= hit.start <= cue.end + 4 and self._same_clause(cue.end - 1, hit.start):
+                return not self._negated_cue(cue)
+        for cue in self._named("all_well"):
+            if cue.start >= hit.end and not self._negated_cue(cue):
+                between = self._words[hit.end : cue.start]
+                direct = len(between) <= 3
+                if self._is_past_tense(hit) or direct or self._in_clause("recent", hit):
+                    return True
+        return False
+
+    def _long_ago(self, hit: Hit) -> bool:
+        names = ("long_past", "lifelong")
+        for cue in self._named(*names):
+            if self._same_clause(cue.start, hit.start) or self._same_clause(
+                cue.start, hit.end - 1
+            ):
+                return True
+            distance = self._sentence[hit.start] - self._sentence[cue.start]
+            if (
+                0 <= distance <= 1 or self._same_sentence(cue.start, hit.start)
+            ) and self._is_past_tense(hit):
+                if not self._in_clause("present", hit) and not self._in_clause("recent", hit):
+                    return True
+        for cue in self._named("before"):
+            after = self._words[cue.end] if cue.end < len(self._words) else "."
+            closing = after in _ENDS or after in _COMMAS or after in self._family("contrast")
+            if closing and cue.start < hit.end <= cue.end and self._same_sentence(
+                hit.start, cue.end - 1
+            ):
+                return True
+        return False
+
+    # -- questions, conditions, others -------------------------------------------------------
+
+    def _conditional(self, hit: Hit) -> bool:
+        for cue in self._named("condition"):
+            if not (cue.end <= hit.start + 1 and self._same_sentence(cue.start, hit.start)):
+                continue
+            if any(
+                other.end in (cue.start, cue.start + 1, cue.end)
+                for other in self._named("whether")
+            ):
+                continue
+            if self._demonstrative(cue.end, hit.end):
+                continue
+            if self._same_part(cue.end, hit):
+                return True
+        return False
+
+    def _same_part(self, begin: int, hit: Hit) -> bool:
+        """Whether the symptom still belongs to the if-part that begins at ``begin``."""
+        modal = self._family("modal")
+        pronouns = self._family("pronoun")
+        words = self._words
+        subjects = 0
+        for index in range(begin, hit.start + 1):
+            word = words[index]
+            starts = (word in pronouns or word == "my") and (
+                index == begin or words[index - 1] not in ("and", "or", "of", "in", "to", "that")
+            )
+            if starts or (word == "then"):
+                subjects += 1
+                if subjects > 1 or (subjects == 1 and index > begin + 4):
+                    around = words[max(begin, index - 2) : hit.start + 1]
+                    return any(part in modal for part in around)
+        return True
+
+    def _demonstrative(self, begin: int, end: int) -> bool:
+        return any(begin <= cue.start < end for cue in self._named("this_here"))
+
+    def _asked(self, hit: Hit) -> bool:
+        for cue in self._named("question"):
+            if cue.end <= hit.start + 1 and self._same_sentence(cue.start, hit.start):
+                if not self._owned(cue.end, hit.end) and not self._new_subject(cue.end, hit):
+                    return True
+        for cue in self._named("question_around"):
+            if cue.start <= hit.start and hit.end <= cue.end + 1:
+                if not self._owned(cue.start, cue.end):
+                    return True
+        for cue in self._named("question_after"):
+            if hit.end <= cue.start <= hit.end + 2 and self._same_sentence(cue.start, hit.start):
+                first = min(
+                    index
+                    for index in range(len(self._words))
+                    if self._clause[index] == self._clause[hit.start]
+                )
+                if not self._owned(first, hit.end):
+                    return True
+        return False
+
+    def _new_subject(self, begin: int, hit: Hit) -> bool:
+        """A comma or "and" with a fresh statement between the question and the symptom."""
+        for index in range(begin, hit.start):
+            if self._words[index] in self._family("contrast"):
+                return True
+        return False
+
+    def _reported(self, hit: Hit) -> bool:
+        return any(
+            cue.end <= hit.start + 1
+            and self._sentence[cue.start] <= self._sentence[hit.start] <= self._sentence[cue.start]
+            and not self._owned(cue.end, hit.end)
+            for cue in self._named("reported")
+        ) or any(
+            cue.start >= hit.end
+            and self._same_clause(cue.start, hit.start)
+            and not self._owned(max(0, hit.start - 4), hit.end)
+            for cue in self._named("reported_after")
+        )
+
+    def _somebody_else(self, hit: Hit) -> Hit | None:
+        for cue in self._named("not_a_patient", "stranger"):
+            if cue.start >= hit.end or not self._same_sentence(cue.start, hit.start):
+                continue
+            if any(
+                cue.end <= own.start < hit.end or own.start in hit.used
+                for own in self._named("myself")
+            ):
+                continue
+            return cue
+        for cue in self._named("for_animals"):
+            if hit.end <= cue.start <= hit.end + 4 and self._same_sentence(cue.start, hit.start):
+                return cue
+        return None
+
+    def _family_history(self, hit: Hit) -> bool:
+        """A relative's past illness: "my dad died of a stroke", "... runs in the family"."""
+        for cue in self._named("family_history"):
+            if self._same_sentence(cue.start, hit.start):
+                return True
+        return False
+
+    def only_on_effort(self, hit: Hit) -> bool:
+        """Whether the symptom is said to come with effort only."""
+        return self._in_clause("only_effort", hit)
+
+    def has(self, cue: str) -> bool:
+        """Whether a cue family occurs anywhere in the message."""
+        return bool(self._cues.get(cue))
+
+    def judge(self, hit: Hit, level: Level) -> Verdict:
+        """The verdict on one hit; ``level`` is what it would carry if it is happening now."""
+        if any(hit.used & mask.used or self._inside(hit, mask) for mask in self._masks):
+            return Verdict(Assertion.FIGURATIVE)
+        other = self._somebody_else(hit)
+        if other is not None:
+            ill_now = not self._long_ago(hit) and not self._in_clause("past_story", hit)
+            stranger = other.label.name == "stranger"
+            return Verdict(Assertion.OTHER, bystander=stranger and ill_now)
+        if self._family_history(hit):
+            return Verdict(Assertion.OTHER)
+        taken_up = self._taken_up or any(
+            cue.start >= hit.end and not self._negated_cue(cue) for cue in self._named("have_that")
+        )
+        if not taken_up:
+            if self._conditional(hit):
+                return Verdict(Assertion.HYPOTHETICAL)
+            if self._asked(hit):
+                return Verdict(Assertion.ASKED)
+            if self._reported(hit):
+                return Verdict(Assertion.HYPOTHETICAL)
+        denied = self._denied(hit)
+        if denied or (denied is None and level < Level.EMERGENCY):
+            return Verdict(Assertion.DENIED)
+        still = self._still(hit)
+        long_ago = self._long_ago(hit)
+        if long_ago and not still:
+            return Verdict(Assertion.PAST)
+        if self._resolved(hit) and not self._flares(hit):
+            distant = long_ago or self._in_clause("days_past", hit)
+            return Verdict(Assertion.PAST, recent=not distant)
+        return Verdict(Assertion.NOW, doubtful=denied is None)
+
+    def _flares(self, hit: Hit) -> bool:
+        """Back, again, worse after it had gone."""
+        return any(
+            cue.start >= hit.start and not self._negated_cue(cue) for cue in self._named("flare")
+        )
+
+    @staticmethod
+    def _inside(hit: Hit, mask: Hit) -> bool:
+        return mask.start <= hit.start and hit.end <= mask.end

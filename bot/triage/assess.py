@@ -1,0 +1,175 @@
+"""The one question of this package: what must happen after this message?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from bot.triage import combine, context as conversation
+from bot.triage.assertion import Scene
+from bot.triage.model import Assertion, Assessment, Context, Finding, Level, Reading
+from bot.triage.readings import find_readings
+from bot.triage.rules import Rules, load
+from bot.triage.symptoms import Message, Reader
+
+SUICIDE = "suicidal_thoughts"
+FEVER = "fever"
+MAX_READINGS = 20
+
+
+class Triage:
+    """Assesses messages with one set of rules. Holds no conversation."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._reader = Reader(rules)
+
+    def assess(self, text: str, context: Context | None = None) -> Assessment:
+        """The assessment of one message in its conversation; never raises for any string."""
+        context = context or Context()
+        rules = self._rules
+        message = self._reader.read(text)
+        scene = Scene(message, rules)
+        findings, judged = combine.from_wordings(message, scene, rules)
+        readings = conversation.without_corrected(self._readings(message), message, scene)
+        if not readings:
+            readings = self._bare(message, context)
+        present = frozenset(f.row for f in findings if f.assertion is Assertion.NOW) | {
+            rules.by_symptom[s].row for s in context.open_symptoms if s in rules.by_symptom
+        }
+        measured, normal = self._measured(readings, message, scene, present)
+        findings += measured
+        findings += conversation.carried_over(
+            message, scene, context, rules, findings, self._earlier
+        )
+        signs = frozenset(
+            hit.label.name
+            for hit, verdict in judged
+            if hit.label.kind == "sign" and verdict.assertion is Assertion.NOW
+        )
+        findings += combine.pictures(findings, signs, rules, message.normalised.text)
+        findings = combine.merge(findings)
+        level = combine.overall(findings)
+        crisis = context.crisis_open or any(
+            f.level and rules.rows[f.row].crisis for f in findings
+        )
+        bystander = not level and any(
+            v.bystander and hit.label.level >= Level.URGENT for hit, v in judged
+        )
+        return Assessment(
+            level=level,
+            findings=tuple(findings),
+            crisis=crisis,
+            setting=self._setting(message),
+            bystander=bystander,
+            normal_reading=normal if not level else None,
+            ask=self._ask(findings, judged, signs, level, crisis),
+        )
+
+    def _readings(self, message: Message) -> list[Reading]:
+        """The readings, with spans in the original text."""
+        out = []
+        for found in find_readings(message.normalised.clean)[:MAX_READINGS]:
+            span = message.normalised.span(*found.span)
+            text = message.normalised.text[slice(*span)]
+            out.append(replace(found, span=span, text=text))
+        return out
+
+    def _bare(self, message: Message, context: Context) -> list[Reading]:
+        """A lone number as a temperature, where it can be one."""
+        number = conversation.bare_number(message)
+        if number is None:
+            return []
+        talk = conversation.speaks_of_temperature(context, self._rules)
+        if not talk and len([t for t in message.tokens if t.word.isalnum()]) > 2:
+            return []
+        found = [r for r in find_readings(f"temperature {number}") if r.kind == "temperature"]
+        if not found:
+            return []
+        return [replace(found[0], text=message.normalised.text, span=(0, len(
+            message.normalised.text)))]  # fmt: skip
+
+    def _measured(
+        self,
+        readings: Sequence[Reading],
+        message: Message,
+        scene: Scene,
+        present: frozenset[int],
+    ) -> tuple[list[Finding], Reading | None]:
+        findings: list[Finding] = []
+        normal: Reading | None = None
+        for reading in readings:
+            hit = combine.reading_hit(reading, message)
+            if hit is None:
+                continue
+            limit = combine.threshold_for(reading, self._rules.thresholds, present)
+            verdict = scene.judge(hit, limit.level if limit else Level.NONE)
+            if limit is not None:
+                findings.append(
+                    combine.reading_finding(
+                        reading, limit, verdict, self._rules, message.normalised.text
+                    )
+                )
+            elif reading.normal and normal is None and verdict.assertion is Assertion.NOW:
+                normal = reading
+        return findings, normal
+
+    def _earlier(self, text: str, taken_up: bool) -> Sequence[Finding]:
+        """What an earlier message reported or, if taken up, asked about."""
+        message = self._reader.read(text)
+        scene = Scene(message, self._rules, taken_up=taken_up)
+        findings, _ = combine.from_wordings(message, scene, self._rules)
+        present = frozenset(f.row for f in findings if f.assertion is Assertion.NOW)
+        measured, _ = self._measured(self._readings(message), message, scene, present)
+        return combine.merge(findings + measured)
+
+    @staticmethod
+    def _setting(message: Message) -> str | None:
+        heard = [
+            (hit.end, hit.label.name)
+            for name in ("hospital", "home")
+            for hit in message.of("cue", name)
+        ]
+        return max(heard)[1] if heard else None
+
+    @staticmethod
+    def _ask(
+        findings: Sequence[Finding],
+        judged: Sequence[tuple[object, object]],
+        signs: frozenset[str],
+        level: Level,
+        crisis: bool,
+    ) -> str | None:
+        if "hopeless" in signs and not crisis:
+            return "suicide"
+        if level is Level.NONE and any(
+            f.assertion in (Assertion.ASKED, Assertion.HYPOTHETICAL) for f in findings
+        ):
+            return "happening_now"
+        if any(f.symptom == FEVER and f.level and f.reading is None for f in findings) and not any(
+            f.reading is not None for f in findings
+        ):
+            return "temperature"
+        return None
+
+
+@lru_cache(maxsize=1)
+def _default() -> Triage:
+    return Triage(load())
+
+
+def assess(text: str, context: Context | None = None) -> Assessment:
+    """Assess one patient message.
+
+    Args:
+        text: the message as typed; any string.
+        context: what the conversation already holds.
+
+    Returns:
+        Level, findings with spans in ``text``, setting heard, question worth asking.
+
+    Raises:
+        RulesError: only if the data files cannot be used.
+    """
+    return _default().assess(text, context)
