@@ -55,7 +55,7 @@ def load(file: Path = CLINIC_FILE) -> Clinic:
         raise ClinicError(f"{file} must hold keys and values.")
     unknown = set(raw) - _KEYS
     if unknown:
-        raise ClinicError(f"{file}: unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(_KEYS))}.")
+        raise ClinicError(f"{file}: unknown key {min(unknown)!r}; known are {', '.join(sorted(_KEYS))}.")
     country = str(raw.get("country", "ask")).lower()
     if country not in (*COUNTRIES, "ask"):
         raise ClinicError(f"{file}: country is {country!r}; write us, uk or ask.")

@@ -1,8 +1,8 @@
 """Reads the NLU files once and fast, at Rasa's own joint (``importers`` in ``config.yml``).
 
-Rasa's importer parses each YAML file up to six times with a pure-Python parser and checks it against a schema each time:
-over a minute for this project's 80 files. This one reads each file once with libyaml, keeps the parts of the answers that
-only reviewers need (the fact map) out of the model, and says in one sentence which file is broken.
+Rasa's importer parses each YAML file up to six times with a pure-Python parser and checks it against a schema each
+time: over a minute for this project's 80 files. This one reads each file once with libyaml, keeps the parts of the
+answers that only reviewers need (the fact map) out of the model, and says in one sentence which file is broken.
 """
 
 from __future__ import annotations

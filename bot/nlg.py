@@ -1,6 +1,7 @@
-"""What the patient reads: responses with the clinic's details, the sources, where leaflets differ, and the reply metadata.
+"""What the patient reads: responses with the clinic's details, the sources, where leaflets differ, and reply metadata.
 
-Named in ``endpoints.yml``. Every text is a response of ``domain.yml`` or of ``data/nlu``; this module only puts them together.
+Named in ``endpoints.yml``. Every text is a response of ``domain.yml`` or of ``data/nlu``; this module only puts them
+together.
 """
 
 from __future__ import annotations
@@ -215,7 +216,9 @@ class _Turn:
         symptoms = [f["symptom"] for f in self._assessment.get("findings", ()) if f["level"] != "none"]
         paragraphs = [message["text"]]
         paragraphs += [extra for symptom in dict.fromkeys(symptoms) if (extra := self.text(f"utter_also_{symptom}"))]
-        paragraphs.append(self.text("utter_somebody_is_told" if self._nlg._clinic.somebody_is_told else "utter_nobody_reads"))
+        paragraphs.append(
+            self.text("utter_somebody_is_told" if self._nlg._clinic.somebody_is_told else "utter_nobody_reads")
+        )
         message["text"] = "\n\n".join(paragraphs)
         if level != "none":
             message["custom"] = {

@@ -1,7 +1,7 @@
 """What every channel shares: checks of size and shape, one turn at a time per conversation, a deadline, never silence.
 
 Bare Rasa answers ``200 []`` to most failures (https://github.com/RasaHQ/rasa/issues/7630) and lets a typed
-``/intent{"slot": ...}`` set slots (https://github.com/RasaHQ/rasa/issues/5075); this is the joint where both are closed.
+``/intent{"slot": ...}`` set slots (https://github.com/RasaHQ/rasa/issues/5075); this joint closes both.
 """
 
 from __future__ import annotations

@@ -98,7 +98,12 @@ class _Graph:
 
     def norm(self, x: str, name: str) -> str:
         return self.op(
-            "LayerNormalization", x, self.weight(f"{name}.weight"), self.weight(f"{name}.bias"), axis=-1, epsilon=EPSILON
+            "LayerNormalization",
+            x,
+            self.weight(f"{name}.weight"),
+            self.weight(f"{name}.bias"),
+            axis=-1,
+            epsilon=EPSILON,
         )
 
     def heads(self, x: str, order: list[int]) -> str:
@@ -110,9 +115,7 @@ def _embeddings(g: _Graph) -> str:
     words = g.op("Gather", g.weight("embeddings.word_embeddings.weight"), "input_ids")
     length = g.op("Gather", g.op("Shape", "input_ids"), g.constant("one", np.array(1, dtype=np.int64)))
     zero, one = g.constant("zero", np.array(0, dtype=np.int64)), "one"
-    positions = g.op(
-        "Gather", g.weight("embeddings.position_embeddings.weight"), g.op("Range", zero, length, one)
-    )
+    positions = g.op("Gather", g.weight("embeddings.position_embeddings.weight"), g.op("Range", zero, length, one))
     kind = g.constant("token_type", g.weights["embeddings.token_type_embeddings.weight"][0])
     return g.norm(g.op("Add", g.op("Add", words, positions), kind), "embeddings.LayerNorm")
 
@@ -200,7 +203,12 @@ def _write_golden(model: Path, tokenizer: Path) -> None:
     tokens = Tokenizer.from_file(str(tokenizer))
     tokens.no_padding()
     session = InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    texts = ("This is an example sentence", "How long is one infusion?", "i cant stop shaking and my temp is 38.9", "flu jab?")
+    texts = (
+        "This is an example sentence",
+        "How long is one infusion?",
+        "i cant stop shaking and my temp is 38.9",
+        "flu jab?",
+    )
     golden = {}
     for text in texts:
         (vector,) = session.run(None, {"input_ids": np.asarray([tokens.encode(text).ids], dtype=np.int64)})

@@ -49,6 +49,7 @@ class SentenceEncoder:
         options.intra_op_num_threads = 1  # two are slower under load
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        options.enable_cpu_mem_arena = False  # saves memory; sentences are short
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(vocabulary))
         self._tokenizer.no_padding()

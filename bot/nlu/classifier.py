@@ -1,7 +1,8 @@
-"""The topic classifier: ranks every answer and intent for a message, for its parts and in the light of the last answer."""
+"""The topic classifier: ranks all answers and intents for a message, its parts, and the message after the last answer."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +24,13 @@ from bot.content import FAQ, Catalogue
 from bot.encoder import SentenceEncoder, default_path
 from bot.nlu import parts
 from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_text, sentence_vector
-from bot.nlu.ranker import Ranked, Ranker
+from bot.ranker import Calibration, Ranked, Ranker
 
 CANDIDATES = "candidates"
 GATE_PREFIX = "red_flag_"
 """Intents of this prefix are the gate's to give: its own detectors learn from their examples."""
+GIVEN = ("two_questions", "offer_choices", "not_understood", "other_language", "normal_reading")
+"""Intents that come from decisions, not from examples."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,22 @@ class Candidates:
     in_context: list[Ranked]
 
 
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+def _first_sentences(answer: str, count: int = 2) -> list[str]:
+    sentences = _SENTENCE_END.split(answer.replace("\n", " "))[:count]
+    return [sentence.lower() for sentence in sentences if len(sentence.split()) > 3]
+
+
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class TopicClassifier(GraphComponent, IntentClassifier):
     """Rank labels; the answer selector chooses. A label is a full retrieval intent or a plain intent."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """No settings."""
-        return {}
+        """``calibration``: see :class:`bot.ranker.Calibration`."""
+        return {"calibration": {}}
 
     @classmethod
     def required_components(cls) -> list[type]:
@@ -55,6 +66,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
 
     def __init__(
         self,
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         ranker: Ranker | None = None,
@@ -62,14 +74,19 @@ class TopicClassifier(GraphComponent, IntentClassifier):
     ) -> None:
         """Build from a trained ranker and the answers' titles."""
         self._model_storage, self._resource = model_storage, resource
+        self._calibration = Calibration(**config.get("calibration", {}))
         self._ranker, self._titles = ranker, titles or {}
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> TopicClassifier:
         """Create an untrained classifier."""
-        return cls(model_storage, resource)
+        return cls(config, model_storage, resource)
 
     @classmethod
     def load(
@@ -84,24 +101,25 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         with model_storage.read_from(resource) as folder:
             ranker = Ranker.load(folder)
             lines = (folder / "titles.tsv").read_text(encoding="utf-8").splitlines()
-        return cls(model_storage, resource, ranker, dict(line.split("\t", 1) for line in lines))
+        return cls(config, model_storage, resource, ranker, dict(line.split("\t", 1) for line in lines))
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Learn from the examples; each answer's title is one more example of it, for it stands on its button."""
+        """Learn from the examples, from each answer's title (it stands on its button) and its first sentences."""
         texts, vectors, labels = [], [], []
         for example in training_data.intent_examples:
             label = example.get(INTENT_RESPONSE_KEY) or example.get(INTENT)
-            if example.get(TEXT) and not label.startswith(GATE_PREFIX):
+            if example.get(TEXT) and not label.startswith(GATE_PREFIX) and label not in GIVEN:
                 texts.append(repaired_text(example))
                 vectors.append(sentence_vector(example))
                 labels.append(label)
         answers = Catalogue.from_responses(training_data.responses).answers
         encoder = SentenceEncoder.load(default_path())
         for answer in answers.values():
-            texts.append(answer.title.lower())
-            vectors.append(encoder.encode(answer.title.lower()))
-            labels.append(answer.id)
-        self._ranker = Ranker.fit(texts, np.stack(vectors), labels)
+            for text in (answer.title.lower(), *_first_sentences(answer.text)):
+                texts.append(text)
+                vectors.append(encoder.encode(text))
+                labels.append(answer.id)
+        self._ranker = Ranker.fit(texts, np.stack(vectors), labels, self._calibration)
         self._titles = {answer.id: answer.title.lower() for answer in answers.values()}
         with self._model_storage.write_to(self._resource) as folder:
             self._ranker.save(folder)

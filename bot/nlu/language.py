@@ -13,18 +13,14 @@ from typing import Any
 
 import yaml
 
-from bot.nlu.spelling import english_words
+from bot.words import english_words
 
 LANGUAGES_FILE = Path("data/clinical/languages.yml")
 MIN_HITS = 2
 """Different words of a language that must stand in a message."""
-MIN_WORDS = 3
+MIN_WORDS = 2
 MIN_FOREIGN = 0.4
 """Share of the message's words that English must not know."""
-MIN_SURE = 0.9
-"""Probability from which the language identifier is believed."""
-MIN_UNKNOWN_FOREIGN = 3
-"""Words that English must not know where no common word of a listed language stands in the message."""
 FALLBACK = "other"
 """Code of a language that is not in the file, known by its script."""
 
@@ -66,6 +62,12 @@ def languages(file: Path = LANGUAGES_FILE) -> Mapping[str, Language]:
     return {**found, FALLBACK: Language(FALLBACK, "", frozenset(), frozenset(), str(data["fallback"]), "")}
 
 
+@functools.cache
+def fallback_words(file: Path = LANGUAGES_FILE) -> frozenset[str]:
+    """Common words of other languages in Latin letters, which have no sentence of their own."""
+    return frozenset(map(_fold, yaml.safe_load(file.read_text(encoding="utf-8")).get("fallback_words") or ()))
+
+
 def _script(character: str) -> str:
     name = unicodedata.name(character, "").split(" ")[0].lower()
     return "han" if name in ("cjk", "hiragana", "katakana") else name
@@ -92,14 +94,5 @@ def detect(text: str) -> str | None:
     best = max(hits, key=lambda code: hits[code])
     if hits[best] >= MIN_HITS and list(hits.values()).count(hits[best]) == 1:
         return best
-    guess, sure = _identifier().classify(" ".join(words))
-    if guess == "en" or sure < MIN_SURE or not (hits[best] or len(foreign) >= MIN_UNKNOWN_FOREIGN):
-        return None
-    return guess if guess in languages() else FALLBACK
-
-
-@functools.cache
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    others = fallback_words() & set(words)
+    return FALLBACK if len(others) >= MIN_HITS or (hits[best] >= MIN_HITS) else None

@@ -17,7 +17,8 @@ _ASKS = re.compile(
     r"\?|^\W*(?:(?:hi|hello|hey|please|so|and|but|ok|also|er|um|well)\W+)*"
     r"(?:can|could|do|does|did|is|are|am|was|will|would|should|shall|may|might|must|have|has|what|whats|when|where"
     r"|which|who|whos|why|how|any|tell me|explain)\b"
-    r"|\b(?:(?:what|how|when|why|where|which|whether) (?:to|do|does|is|are|can|should|long|many|much|often|soon|about|if)"
+    r"|\b(?:(?:what|how|when|why|where|which|whether) "
+    r"(?:to|do|does|is|are|can|should|long|many|much|often|soon|about|if)"
     r"|is (?:it|that|this) (?:ok|okay|normal|safe|bad|serious|allowed|common|usual|expected|true|right)"
     r"|should i|can i|could i|do i need|am i allowed|is there|are there|wondering|want to know|need to know|tell me"
     r"|any idea|advice on|let me know)\b",

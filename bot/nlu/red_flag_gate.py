@@ -1,15 +1,15 @@
 """The red-flag gate: the last component of the pipeline, so that nothing overrules it.
 
-It runs in the Rasa process on every message. Its verdict replaces the intent; the rules in ``data/stories`` say the static
-text first and run ``action_escalate`` after it. An answer that the selector has chosen for a question in the same
-message is still given, after the advice.
+It runs in the Rasa process on every message. Its verdict replaces the intent; the rules in ``data/stories`` say the
+static text first and run ``action_escalate`` after it. An answer that the selector has chosen for a question in the
+same message is still given, after the advice.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -18,14 +18,20 @@ from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot import conversation
 from bot.conversation import Conversation
 from bot.nlu import parts
-from bot.nlu.classifier import GATE_PREFIX
+from bot.nlu.classifier import GATE_PREFIX, GIVEN
+from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_text, sentence_vector
 from bot.nlu.selector import add_entity
-from bot.triage import Assessment, Assertion, Context, Level, assess
+from bot.triage import Assertion, Assessment, Context, Level, assess
+from bot.triage.classifier import OTHER, ReportClassifier, Thresholds
 
+LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
+"""Intents whose examples the classifier tells apart; every third of all others stands against them."""
+ORDINARY_EVERY = 3
 ANSWERED = ("faq", "two_questions")
 """Intents whose answer is still given after an escalation."""
 
@@ -69,7 +75,7 @@ def describe(assessment: Assessment) -> dict[str, Any]:
         "setting": assessment.setting,
         "bystander": assessment.bystander,
         "ask": assessment.ask,
-        "normal_reading": asdict(assessment.normal_reading) if assessment.normal_reading else None,
+        "normal_reading": assessment.normal_reading.kind if assessment.normal_reading else None,
         "findings": [
             {
                 "symptom": f.symptom,
@@ -86,24 +92,75 @@ def describe(assessment: Assessment) -> dict[str, Any]:
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class RedFlagGate(GraphComponent, IntentClassifier):
-    """Assess every message and give red flags precedence over every other intent."""
+    """Assess every message by the wording rules and the classifier; a red flag takes precedence over every intent."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """No settings: rules and levels are data, in ``data/clinical``."""
-        return {}
+        """``thresholds``: see :class:`bot.triage.classifier.Thresholds`; wordings are data in ``data/clinical``."""
+        return {"thresholds": {}}
 
-    def __init__(self, model_storage: ModelStorage, resource: Resource) -> None:
+    @classmethod
+    def required_components(cls) -> list[type]:
+        """The sentence encoder comes first."""
+        return [SentenceEncoderFeaturizer]
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        classifier: ReportClassifier | None = None,
+    ) -> None:
         """Load the rules once, so that a broken file stops the start and not a conversation."""
-        self._model_storage, self._resource = model_storage, resource
+        self._thresholds = Thresholds(**config.get("thresholds", {}))
+        self._model_storage, self._resource, self._classifier = model_storage, resource, classifier
         assess("")
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> RedFlagGate:
-        """Create the gate."""
-        return cls(model_storage, resource)
+        """Create an untrained gate: the rules alone."""
+        return cls(config, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> RedFlagGate:
+        """Load the classifier of a trained model."""
+        with model_storage.read_from(resource) as folder:
+            classifier = ReportClassifier.load(folder, Thresholds(**config.get("thresholds", {})))
+        return cls(config, model_storage, resource, classifier)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Learn reports against denials, questions, the past, figures of speech and ordinary questions."""
+        texts, vectors, labels = [], [], []
+        ordinary = 0
+        for example in training_data.intent_examples:
+            label = example.get(INTENT)
+            if label in GIVEN or label.endswith("_and_question") or label == f"{GATE_PREFIX}bystander":
+                continue
+            if not label.startswith(LEARNT):
+                ordinary += 1
+                if ordinary % ORDINARY_EVERY:
+                    continue
+                label = OTHER
+            texts.append(repaired_text(example))
+            vectors.append(sentence_vector(example))
+            labels.append(label)
+        self._classifier = ReportClassifier.fit(texts, np.stack(vectors), labels, self._thresholds)
+        with self._model_storage.write_to(self._resource) as folder:
+            self._classifier.save(folder)
+        return self._resource
 
     def process(self, messages: list[Message], tracker: DialogueStateTracker) -> list[Message]:
         """Set the verdict, the assessment and the setting that was heard."""
@@ -111,6 +168,8 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         for message in messages:
             text = message.get(TEXT) or ""
             assessment = assess(text, triage_context(talk))
+            if self._classifier is not None and text:
+                assessment = self._classifier.add(assessment, text, repaired_text(message), sentence_vector(message))
             message.set("assessment", describe(assessment), add_to_output=True)
             before = message.get(INTENT) or {"name": "not_understood", "confidence": 0.0}
             after = verdict(assessment, before["name"], text)

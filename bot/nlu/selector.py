@@ -26,7 +26,7 @@ from bot.content import FAQ, UTTER, Answer, Catalogue
 from bot.conversation import Conversation
 from bot.nlu import language
 from bot.nlu.classifier import CANDIDATES, Candidates
-from bot.nlu.ranker import Ranked
+from bot.ranker import Ranked
 
 RETRIEVAL = (FAQ, "decline", "chitchat", "followup")
 SLOT_INTENTS = {
@@ -98,9 +98,9 @@ def _two(pieces: Sequence[tuple[str, list[Ranked]]], bands: Bands) -> list[Ranke
     found: list[Ranked] = []
     for _, ranking in pieces:
         best = ranking[0]
-        if best.label.startswith(f"{FAQ}/") and best.confidence >= bands.answer:
-            if best.label not in [r.label for r in found]:
-                found.append(best)
+        known = best.label in [r.label for r in found]
+        if best.label.startswith(f"{FAQ}/") and best.confidence >= bands.answer and not known:
+            found.append(best)
     return found[:2]
 
 
@@ -158,7 +158,11 @@ class AnswerSelector(GraphComponent, IntentClassifier):
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> AnswerSelector:
         """Create an untrained selector."""
         return cls(config, model_storage, resource)

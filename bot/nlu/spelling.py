@@ -1,28 +1,21 @@
 """Gentle spelling repair: one typo in an unknown word, only towards a word the companion knows.
 
-"diarhea" becomes "diarrhea"; a word that English or the medicine list knows, a name, a number or a word of three letters
-is left alone. The patient's text itself is never changed: the repaired form is the token's lemma.
+"diarhea" becomes "diarrhea"; a word that English or the training questions know, a number or a word of three letters is
+left alone. The patient's text itself is never changed: the repaired form is the token's lemma.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
 from collections.abc import Iterable
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from bot.words import english_words
+
 MIN_LENGTH = 4
 LONG_WORD = 9
 """From this length on two typos are repaired."""
-
-
-@functools.cache
-def english_words() -> frozenset[str]:
-    """The 82,000 English words of symspellpy's frequency dictionary (MIT)."""
-    file = importlib.resources.files("symspellpy") / "frequency_dictionary_en_82_765.txt"
-    return frozenset(line.split(" ")[0].lstrip("\ufeff") for line in file.read_text("utf-8").splitlines())
 
 
 class Speller:

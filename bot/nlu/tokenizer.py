@@ -16,7 +16,8 @@ from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu.spelling import Speller, english_words
+from bot.nlu.spelling import Speller
+from bot.words import english_words
 
 MIN_USES = 2
 """A training word that English does not know must be used this often, or it may be a typo itself."""
@@ -42,7 +43,11 @@ class CompanionTokenizer(Tokenizer):
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> CompanionTokenizer:
         """Create an untrained tokenizer."""
         return cls(config, model_storage, resource, [])

@@ -17,6 +17,9 @@ from bot.triage.symptoms import Hit, Message
 _ENDS = frozenset({".", "!", "?", ";", "\n"})
 _COMMAS = frozenset({",", "...", "-", ":", "/"})
 _NEGATIVE = frozenset({"no", "not", "never", "without", "nothing", "none", "nor", "neither"})
+_THIS = frozenset({"this", "these"})
+_MINE = frozenset({"my", "mine", "this", "these", "his", "her"})
+_ARTICLES = frozenset({"a", "an", "any"})
 _REACH = 10
 _LIST_SEGMENT = 5
 
@@ -62,7 +65,7 @@ class Scene:
         self._masks = message.of("mask")
         self._sentence, self._clause = self._cut()
         self._bodies = message.of("row")
-        self._literal_negatives = self._consumed()
+        self._pseudo = {i for cue in self._named("pseudo") for i in cue.used}
         self._negations = [self._scope(hit) for hit in self._real_negators()]
 
     # -- borders ---------------------------------------------------------------------------
@@ -120,25 +123,27 @@ class Scene:
             for cue in self._named(name)
         )
 
-    def _owned(self, begin: int, end: int) -> bool:
-        """Whether words like "my", "I have", "this" stand between ``begin`` and ``end``."""
-        return any(begin <= cue.start < end for cue in self._named("own"))
+    def _owned(self, begin: int, end: int, *, strongly: bool = False) -> bool:
+        """Whether words like "my", "I have", "this" stand between ``begin`` and ``end``.
+
+        ``strongly``: a single "my" is not enough.
+        """
+        return any(
+            begin <= cue.start < end
+            and not (strongly and cue.end - cue.start == 1)
+            and not (
+                self._words[cue.start] in _THIS
+                and cue.end < len(self._words)
+                and self._words[cue.end] in self._family("treatment")
+            )
+            for cue in self._named("own")
+        )
 
     # -- denials ---------------------------------------------------------------------------
 
-    def _consumed(self) -> set[int]:
-        """Negative words that belong to a symptom wording or to a pseudo-negation."""
-        words = self._words
-        used = {i for hit in self._bodies for i in hit.used if words[i] in _NEGATIVE}
-        for cue in self._named("pseudo"):
-            used.update(cue.used)
-        return used
-
     def _real_negators(self) -> list[Hit]:
         return [
-            cue
-            for cue in self._named("negator")
-            if not any(index in self._literal_negatives for index in cue.used)
+            cue for cue in self._named("negator") if not any(index in self._literal_negatives for index in cue.used)
         ]
 
     def _scope(self, negator: Hit) -> _Negation:
@@ -162,7 +167,8 @@ class Scene:
                 listing = True
             elif word in _COMMAS or word in ("and", "&", "+"):
                 after = words[index + 1] if index + 1 < len(words) else ""
-                if after in fresh or after in _NEGATIVE:
+                named_singly = after in _ARTICLES and words[negator.end : negator.end + 1] == [after]
+                if after in _NEGATIVE or (after in fresh and not named_singly):
                     break
                 listing = True
                 if word != "," or not self._list_goes_on(index + 1):
@@ -208,6 +214,8 @@ class Scene:
             return False
         state: bool | None = False
         for negation in self._negations:
+            if negation.start in hit.used or self._belongs_elsewhere(negation, hit):
+                continue
             inside = hit.start < negation.start and negation.end <= hit.end
             reaches = negation.end <= hit.start < negation.limit
             if not inside and not (reaches and self._attached(negation, hit)):
@@ -219,11 +227,18 @@ class Scene:
                 state = None if state is False else state
                 continue
             return True
+        if any(cue.start >= hit.end for cue in self._named("all_no")):
+            return True
         if state is False and any(
-            hit.end <= cue.start <= hit.end + 2 for cue in self._named("answer_no")
+            hit.end <= cue.start <= hit.end + 2 and self._stands_alone(cue) for cue in self._named("answer_no")
         ):
             return True
         return state
+
+    def _stands_alone(self, cue: Hit) -> bool:
+        """Whether nothing follows in its statement: "fever? no." but not "ill, no fever"."""
+        after = self._words[cue.end] if cue.end < len(self._words) else "."
+        return after in _ENDS or after in _COMMAS or after in self._family("contrast")
 
     def _exception_follows(self, hit: Hit) -> bool:
         """A "but it is ..." clause or an "except when ..." that takes the denial back."""
@@ -244,10 +259,15 @@ class Scene:
     def _is_past_tense(self, hit: Hit) -> bool:
         clause = self._clause[hit.start]
         past = self._family("past_verb")
-        return any(
-            self._clause[index] == clause and word in past
-            for index, word in enumerate(self._words)
-        ) or any(word in past for word in self._words[hit.start : hit.end])
+        return any(self._clause[index] == clause and word in past for index, word in enumerate(self._words)) or any(
+            word in past for word in self._words[hit.start : hit.end]
+        )
+
+    def _present_tense(self, hit: Hit) -> bool:
+        """Whether "am", "is", "feel" stands right before the symptom or in it, and no past verb."""
+        near = self._words[max(0, hit.start - 2) : hit.end]
+        past = self._family("past_verb")
+        return any(w in self._family("present_verb") for w in near) and not any(w in past for w in near)
 
     def _still(self, hit: Hit) -> bool:
         """Still, again, back, worse, since: it goes on. In its clause, or later and not denied."""
@@ -267,11 +287,9 @@ class Scene:
 
     def _resolved(self, hit: Hit) -> bool:
         for cue in self._named("resolved"):
-            if self._negated_cue(cue):
+            if cue.used & hit.used or self._negated_cue(cue) or not self._closes(cue):
                 continue
-            near = hit.end <= cue.start <= hit.end + 7 and self._same_clause(
-                hit.end - 1, cue.start
-            )
+            near = hit.end <= cue.start <= hit.end + 7 and self._same_clause(hit.end - 1, cue.start)
             if near and not any(hit.end <= b.start < cue.start for b in self._bodies):
                 return True
             if hit.start < cue.start < hit.end:
@@ -287,25 +305,28 @@ class Scene:
                     return True
         return False
 
+    def _closes(self, cue: Hit) -> bool:
+        """Whether "gone" ends its statement; "gone grey" and "stopped eating" do not."""
+        if self._words[cue.end - 1] not in self._family("open_ended"):
+            return True
+        after = self._words[cue.end] if cue.end < len(self._words) else "."
+        return after in _ENDS or after in _COMMAS or after in self._family("after_gone")
+
     def _long_ago(self, hit: Hit) -> bool:
         names = ("long_past", "lifelong")
         for cue in self._named(*names):
-            if self._same_clause(cue.start, hit.start) or self._same_clause(
-                cue.start, hit.end - 1
-            ):
+            if cue.used <= hit.used or (cue.start >= hit.end and self._present_tense(hit)):
+                continue
+            if self._same_clause(cue.start, hit.start) or self._same_clause(cue.start, hit.end - 1):
                 return True
             distance = self._sentence[hit.start] - self._sentence[cue.start]
-            if (
-                0 <= distance <= 1 or self._same_sentence(cue.start, hit.start)
-            ) and self._is_past_tense(hit):
+            if (0 <= distance <= 1 or self._same_sentence(cue.start, hit.start)) and self._is_past_tense(hit):
                 if not self._in_clause("present", hit) and not self._in_clause("recent", hit):
                     return True
         for cue in self._named("before"):
             after = self._words[cue.end] if cue.end < len(self._words) else "."
             closing = after in _ENDS or after in _COMMAS or after in self._family("contrast")
-            if closing and cue.start < hit.end <= cue.end and self._same_sentence(
-                hit.start, cue.end - 1
-            ):
+            if closing and cue.start < hit.end <= cue.end and self._same_sentence(hit.start, cue.end - 1):
                 return True
         return False
 
@@ -313,12 +334,13 @@ class Scene:
 
     def _conditional(self, hit: Hit) -> bool:
         for cue in self._named("condition"):
+            if hit.start < cue.start < hit.end and not cue.used & hit.used:
+                return True
             if not (cue.end <= hit.start + 1 and self._same_sentence(cue.start, hit.start)):
                 continue
-            if any(
-                other.end in (cue.start, cue.start + 1, cue.end)
-                for other in self._named("whether")
-            ):
+            if cue.used <= hit.used or self._cue_within("aside", cue.end, hit.start):
+                continue
+            if cue.end - cue.start == 1 and any(other.end in (cue.start, cue.end) for other in self._named("whether")):
                 continue
             if self._demonstrative(cue.end, hit.end):
                 continue
@@ -334,8 +356,11 @@ class Scene:
         subjects = 0
         for index in range(begin, hit.start + 1):
             word = words[index]
-            starts = (word in pronouns or word == "my") and (
-                index == begin or words[index - 1] not in ("and", "or", "of", "in", "to", "that")
+            before = words[index - 1]
+            starts = (
+                (word in pronouns and before not in ("and", "or", "of", "in", "to", "that"))
+                or (word in self._family("person") and before not in ("or", "of", "to", "from", "with", "like"))
+                or (word == "my" and (index == begin or before in _COMMAS))
             )
             if starts or (word == "then"):
                 subjects += 1
@@ -348,31 +373,109 @@ class Scene:
         return any(begin <= cue.start < end for cue in self._named("this_here"))
 
     def _asked(self, hit: Hit) -> bool:
-        for cue in self._named("question"):
-            if cue.end <= hit.start + 1 and self._same_sentence(cue.start, hit.start):
-                if not self._owned(cue.end, hit.end) and not self._new_subject(cue.end, hit):
-                    return True
+        first, last = self._borders(hit)
+        if self._goes_on(hit, last):
+            return False
+        for cue in self._named("question", "question_own"):
+            if cue.end > hit.start + 1 or not self._same_sentence(cue.start, hit.start):
+                continue
+            if self._owned(cue.end, hit.end) or self._new_subject(cue.end, hit):
+                continue
+            if cue.label.name == "question_own" or (self._may_open(cue.start) and not self._mine_inside(cue)):
+                return True
         for cue in self._named("question_around"):
-            if cue.start <= hit.start and hit.end <= cue.end + 1:
+            if not (cue.start <= hit.start < cue.end and self._may_open(cue.start)):
+                continue
+            if self._words[cue.start + 1] not in self._family("no_question"):
                 if not self._owned(cue.start, cue.end):
                     return True
+        begin = min(i for i in range(first, hit.start + 1) if self._same_clause(i, hit.start))
         for cue in self._named("question_after"):
-            if hit.end <= cue.start <= hit.end + 2 and self._same_sentence(cue.start, hit.start):
-                first = min(
-                    index
-                    for index in range(len(self._words))
-                    if self._clause[index] == self._clause[hit.start]
-                )
-                if not self._owned(first, hit.end):
+            if hit.end - 1 <= cue.start <= hit.end + 2 and self._same_sentence(cue.start, hit.start):
+                if not self._owned(begin, hit.end):
                     return True
-        return False
+        if hit.label.level < Level.EMERGENCY and not self._owned(first, last):
+            for cue in self._named("question_end"):
+                if hit.end - 1 <= cue.start <= hit.end + 1 and self._stands_alone(cue):
+                    return True
+        return self._opens_question(first, hit) and not self._owned(first, last)
+
+    def _goes_on(self, hit: Hit, last: int) -> bool:
+        """Whether the sentence goes on to say that the symptom is there: "... I have had since Monday"."""
+        supposed = self._family("supposing")
+        return any(
+            hit.end <= cue.start < last
+            and not any(word in supposed for word in self._words[max(0, cue.start - 2) : cue.start])
+            for cue in self._named("own_after")
+        )
+
+    def _may_open(self, index: int) -> bool:
+        """Whether "is", "can" ... at ``index`` opens a question: "there is a rash" does not."""
+        if self._words[index] not in self._family("aux") or not index:
+            return True
+        before = self._words[index - 1]
+        return (
+            before in _ENDS
+            or before in _COMMAS
+            or before in self._family("joining")
+            or before in self._family("contrast")
+            or before in self._family("interrogative")
+            or before in self._family("before_question")
+            or self._clause[index] != self._clause[index - 1]
+        )
+
+    def _mine_inside(self, cue: Hit) -> bool:
+        words = self._words
+        return any(
+            words[index] in _MINE
+            and not (words[index] in _THIS and words[index + 1 : index + 2] and words[index + 1] in self._family("treatment"))
+            for index in range(cue.start + 1, cue.end)
+        )
+
+    def _borders(self, hit: Hit) -> tuple[int, int]:
+        """First word and one past the last word of the sentence(s) a symptom stands in."""
+        first, last = hit.start, hit.end
+        while first and self._same_sentence(first - 1, hit.start):
+            first -= 1
+        while last < len(self._words) and self._same_sentence(last, hit.end - 1):
+            last += 1
+        return first, last
+
+    def _cue_within(self, name: str, begin: int, end: int) -> bool:
+        return any(begin <= cue.start < end for cue in self._named(name))
+
+    def _opens_question(self, first: int, hit: Hit) -> bool:
+        """Whether the sentence begins as a question and the symptom belongs to it."""
+        words, skipped = self._words, self._family("before_question")
+        while first < hit.start and (words[first] in skipped or words[first] in _COMMAS):
+            first += 1
+        if first >= hit.start or words[first] not in self._family("interrogative"):
+            return False
+        after = words[first + 1]
+        if after in self._family("no_question"):
+            return False
+        if words[first] in ("is", "are") and after.endswith("ing"):
+            return False
+        if words[first] in ("where", "who", "why") and after not in self._family("aux"):
+            return False
+        return not self._new_subject(first, hit) and not self._cue_within("this_here", first, hit.end)
 
     def _new_subject(self, begin: int, hit: Hit) -> bool:
         """A comma or "and" with a fresh statement between the question and the symptom."""
-        for index in range(begin, hit.start):
-            if self._words[index] in self._family("contrast"):
-                return True
-        return False
+        return any(
+            self._words[index] in self._family("contrast") for index in range(begin, hit.start)
+        ) or self._cue_within("aside", begin, hit.start)
+
+    def _feared(self, hit: Hit) -> bool:
+        """Afraid of it, while nothing says that it is there."""
+        last = self._borders(hit)[1]
+        return any(
+            (cue.end <= hit.start + 1 or cue.start <= hit.start < cue.end)
+            and self._same_clause(cue.end - 1, max(hit.start, cue.end - 1))
+            and not self._owned(cue.end, hit.end)
+            and not self._goes_on(hit, last)
+            for cue in self._named("fear")
+        )
 
     def _reported(self, hit: Hit) -> bool:
         return any(
@@ -391,10 +494,11 @@ class Scene:
         for cue in self._named("not_a_patient", "stranger"):
             if cue.start >= hit.end or not self._same_sentence(cue.start, hit.start):
                 continue
-            if any(
-                cue.end <= own.start < hit.end or own.start in hit.used
-                for own in self._named("myself")
-            ):
+            if cue.start in hit.used:
+                continue
+            if {"like", "as"} & set(self._words[max(0, cue.start - 2) : cue.start]):
+                continue
+            if any(cue.end <= own.start < hit.end or own.start in hit.used for own in self._named("myself")):
                 continue
             return cue
         for cue in self._named("for_animals"):
@@ -432,7 +536,7 @@ class Scene:
             cue.start >= hit.end and not self._negated_cue(cue) for cue in self._named("have_that")
         )
         if not taken_up:
-            if self._conditional(hit):
+            if self._conditional(hit) or self._feared(hit):
                 return Verdict(Assertion.HYPOTHETICAL)
             if self._asked(hit):
                 return Verdict(Assertion.ASKED)
@@ -452,9 +556,7 @@ class Scene:
 
     def _flares(self, hit: Hit) -> bool:
         """Back, again, worse after it had gone."""
-        return any(
-            cue.start >= hit.start and not self._negated_cue(cue) for cue in self._named("flare")
-        )
+        return any(cue.start >= hit.start and not self._negated_cue(cue) for cue in self._named("flare"))
 
     @staticmethod
     def _inside(hit: Hit, mask: Hit) -> bool:

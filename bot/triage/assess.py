@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from bot.triage import combine, context as conversation
+from bot.triage import combine
+from bot.triage import context as conversation
 from bot.triage.assertion import Scene
 from bot.triage.model import Assertion, Assessment, Context, Finding, Level, Reading
-from bot.triage.readings import find_readings
+from bot.triage.readings import find_readings, level_of
 from bot.triage.rules import Rules, load
 from bot.triage.symptoms import Message, Reader
 
-SUICIDE = "suicidal_thoughts"
 FEVER = "fever"
 MAX_READINGS = 20
 
@@ -35,28 +35,17 @@ class Triage:
         readings = conversation.without_corrected(self._readings(message), message, scene)
         if not readings:
             readings = self._bare(message, context)
-        present = frozenset(f.row for f in findings if f.assertion is Assertion.NOW) | {
-            rules.by_symptom[s].row for s in context.open_symptoms if s in rules.by_symptom
-        }
-        measured, normal = self._measured(readings, message, scene, present)
+        measured, normal = self._measured(readings, message, scene)
         findings += measured
-        findings += conversation.carried_over(
-            message, scene, context, rules, findings, self._earlier
-        )
+        findings += conversation.carried_over(message, scene, context, rules, findings, self._earlier)
         signs = frozenset(
-            hit.label.name
-            for hit, verdict in judged
-            if hit.label.kind == "sign" and verdict.assertion is Assertion.NOW
+            hit.label.name for hit, verdict in judged if hit.label.kind == "sign" and verdict.assertion is Assertion.NOW
         )
         findings += combine.pictures(findings, signs, rules, message.normalised.text)
         findings = combine.merge(findings)
         level = combine.overall(findings)
-        crisis = context.crisis_open or any(
-            f.level and rules.rows[f.row].crisis for f in findings
-        )
-        bystander = not level and any(
-            v.bystander and hit.label.level >= Level.URGENT for hit, v in judged
-        )
+        crisis = context.crisis_open or any(f.level and rules.rows[f.row].crisis for f in findings)
+        bystander = not level and any(v.bystander and hit.label.level >= Level.URGENT for hit, v in judged)
         return Assessment(
             level=level,
             findings=tuple(findings),
@@ -95,7 +84,6 @@ class Triage:
         readings: Sequence[Reading],
         message: Message,
         scene: Scene,
-        present: frozenset[int],
     ) -> tuple[list[Finding], Reading | None]:
         findings: list[Finding] = []
         normal: Reading | None = None
@@ -103,13 +91,11 @@ class Triage:
             hit = combine.reading_hit(reading, message)
             if hit is None:
                 continue
-            limit = combine.threshold_for(reading, self._rules.thresholds, present)
-            verdict = scene.judge(hit, limit.level if limit else Level.NONE)
-            if limit is not None:
+            level, symptom = level_of(reading)
+            verdict = scene.judge(hit, level)
+            if symptom is not None:
                 findings.append(
-                    combine.reading_finding(
-                        reading, limit, verdict, self._rules, message.normalised.text
-                    )
+                    combine.reading_finding(reading, level, symptom, verdict, self._rules, message.normalised.text)
                 )
             elif reading.normal and normal is None and verdict.assertion is Assertion.NOW:
                 normal = reading
@@ -120,17 +106,12 @@ class Triage:
         message = self._reader.read(text)
         scene = Scene(message, self._rules, taken_up=taken_up)
         findings, _ = combine.from_wordings(message, scene, self._rules)
-        present = frozenset(f.row for f in findings if f.assertion is Assertion.NOW)
-        measured, _ = self._measured(self._readings(message), message, scene, present)
+        measured, _ = self._measured(self._readings(message), message, scene)
         return combine.merge(findings + measured)
 
     @staticmethod
     def _setting(message: Message) -> str | None:
-        heard = [
-            (hit.end, hit.label.name)
-            for name in ("hospital", "home")
-            for hit in message.of("cue", name)
-        ]
+        heard = [(hit.end, hit.label.name) for name in ("hospital", "home") for hit in message.of("cue", name)]
         return max(heard)[1] if heard else None
 
     @staticmethod
@@ -143,9 +124,7 @@ class Triage:
     ) -> str | None:
         if "hopeless" in signs and not crisis:
             return "suicide"
-        if level is Level.NONE and any(
-            f.assertion in (Assertion.ASKED, Assertion.HYPOTHETICAL) for f in findings
-        ):
+        if level is Level.NONE and any(f.assertion in (Assertion.ASKED, Assertion.HYPOTHETICAL) for f in findings):
             return "happening_now"
         if any(f.symptom == FEVER and f.level and f.reading is None for f in findings) and not any(
             f.reading is not None for f in findings

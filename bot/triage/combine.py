@@ -1,4 +1,4 @@
-"""From single findings to one level: thresholds for readings, pictures, rule (a)."""
+"""From single findings to one level: readings, pictures, rule (a)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from bot.triage.assertion import Scene, Verdict
 from bot.triage.model import Assertion, Finding, Level, Reading
-from bot.triage.rules import Label, Row, Rules, Threshold
+from bot.triage.readings import sources_of
+from bot.triage.rules import Label, Row, Rules
 from bot.triage.symptoms import Hit, Message
 
-_TOLERANCE = 1e-6
+HOME_READINGS = 68
+"""The row of pulse, pressure, oxygen and sugar."""
 
 
 def carried(row: Row, level: Level, verdict: Verdict) -> Level:
@@ -22,9 +24,7 @@ def carried(row: Row, level: Level, verdict: Verdict) -> Level:
     return Level.NONE
 
 
-def from_wordings(
-    message: Message, scene: Scene, rules: Rules
-) -> tuple[list[Finding], list[tuple[Hit, Verdict]]]:
+def from_wordings(message: Message, scene: Scene, rules: Rules) -> tuple[list[Finding], list[tuple[Hit, Verdict]]]:
     """Findings for every wording; and the judged hits (rows and signs) behind them."""
     judged: list[tuple[Hit, Verdict]] = []
     best: dict[tuple[int, Assertion], tuple[Level, int, Finding]] = {}
@@ -57,36 +57,18 @@ def from_wordings(
     return [finding for _, _, finding in best.values()], judged
 
 
-def threshold_for(
-    reading: Reading, thresholds: Iterable[Threshold], present: frozenset[int]
-) -> Threshold | None:
-    """The highest threshold a reading crosses beside the rows ``present``; None if it is none."""
-    crossed = [
-        limit
-        for limit in thresholds
-        if limit.kind == reading.kind
-        and limit.low - _TOLERANCE <= reading.value <= limit.high + _TOLERANCE
-        and (not limit.with_rows or limit.with_rows & present)
-        and (limit.within_days is None or (reading.days or 0) <= limit.within_days)
-        and (limit.within_hours is None or (reading.per_hours or 0) <= limit.within_hours)
-    ]
-    return max(crossed, key=lambda limit: limit.level, default=None)
-
-
-def reading_finding(
-    reading: Reading, limit: Threshold, verdict: Verdict, rules: Rules, text: str
-) -> Finding:
-    """The finding for a reading beyond a threshold."""
-    row = rules.rows[limit.row]
+def reading_finding(reading: Reading, level: Level, symptom: str, verdict: Verdict, rules: Rules, text: str) -> Finding:
+    """The finding for a reading beyond a limit; readings without a row of their own go to row 68."""
+    row = rules.by_symptom.get(symptom) or rules.rows[HOME_READINGS]
     return Finding(
-        row.symptom,
+        symptom,
         row.row,
-        carried(row, limit.level, verdict),
+        carried(row, level, verdict),
         verdict.assertion,
         reading,
         reading.span,
         text[slice(*reading.span)],
-        row.leaflets,
+        sources_of(reading),
     )
 
 
@@ -101,9 +83,7 @@ def reading_hit(reading: Reading, message: Message) -> Hit | None:
     return Hit(label, reading.text, start, end, frozenset(range(start, end)))
 
 
-def pictures(
-    findings: Sequence[Finding], signs: frozenset[str], rules: Rules, text: str
-) -> list[Finding]:
+def pictures(findings: Sequence[Finding], signs: frozenset[str], rules: Rules, text: str) -> list[Finding]:
     """One more finding for every picture whose groups are all present."""
     present = {finding.symptom for finding in findings if finding.level} | signs
     out: list[Finding] = []
@@ -143,8 +123,7 @@ def overall(findings: Sequence[Finding]) -> Level:
     kept: list[Finding] = []
     for finding in sorted(findings, key=lambda f: (f.span[0] - f.span[1], f.row)):
         if finding.level is Level.SOON and not any(
-            other.row == finding.row
-            or (other.span[0] < finding.span[1] and finding.span[0] < other.span[1])
+            other.row == finding.row or (other.span[0] < finding.span[1] and finding.span[0] < other.span[1])
             for other in kept
         ):
             kept.append(finding)

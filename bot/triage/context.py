@@ -44,9 +44,7 @@ def speaks_of_temperature(context: Context, rules: Rules) -> bool:
     if context.bot_asked == "temperature":
         return True
     words = rules.families.get("temperature_talk", frozenset())
-    return any(
-        word in text.casefold() for text in context.previous[-3:] for word in sorted(words)
-    )
+    return any(word in text.casefold() for text in context.previous[-3:] for word in sorted(words))
 
 
 def bare_number(message: Message) -> str | None:
@@ -75,9 +73,7 @@ def carried_over(
     if yes and context.bot_asked is not None and context.bot_asked in rules.by_symptom:
         symptom = context.bot_asked
         out.append(_bare(rules, symptom, rules.by_symptom[symptom].level))
-    takes_up = scene.has("have_that") or (
-        yes and short and context.bot_asked == "happening_now"
-    )
+    takes_up = scene.has("have_that") or (yes and short and context.bot_asked == "happening_now")
     if takes_up and not present:
         out.extend(open_findings(context, rules, read))
     if scene.has("refusal") and context.last_level and not scene.has("has_called"):
@@ -89,15 +85,10 @@ def carried_over(
                 first.symptom, first.row, context.last_level, Assertion.NOW, first.reading,
                 first.span, first.evidence, first.leaflets,
             )  # fmt: skip
-    return [
-        Finding(f.symptom, f.row, f.level, Assertion.NOW, f.reading, (0, 0), "", f.leaflets)
-        for f in out
-    ]
+    return [Finding(f.symptom, f.row, f.level, Assertion.NOW, f.reading, (0, 0), "", f.leaflets) for f in out]
 
 
-def without_corrected(
-    readings: Sequence[Reading], message: Message, scene: Scene
-) -> list[Reading]:
+def without_corrected(readings: Sequence[Reading], message: Message, scene: Scene) -> list[Reading]:
     """Drop the reading a correction takes back: "36.8, not 38.6" keeps 36.8."""
     if not scene.has("correction") or len(readings) < 2:
         return list(readings)

@@ -37,9 +37,7 @@ class Level(IntEnum):
         try:
             return cls[label.strip().upper()]
         except KeyError:
-            raise ValueError(
-                f"{label!r} is no level; use none, soon, urgent or emergency"
-            ) from None
+            raise ValueError(f"{label!r} is no level; use none, soon, urgent or emergency") from None
 
 
 class Assertion(str, Enum):

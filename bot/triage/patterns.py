@@ -146,11 +146,7 @@ class Compiler:
             self.labels.append(label)
         vetoes: tuple[int, ...] = ()
         if veto.strip():
-            vetoes = tuple(
-                self._item(frozenset(part.sequences))
-                for parts in self._read(veto)
-                for part in parts
-            )
+            vetoes = tuple(self._item(frozenset(part.sequences)) for parts in self._read(veto) for part in parts)
         for parts in self._read(body):
             for kept in self._without_optional(parts):
                 self.patterns.append(
@@ -220,10 +216,7 @@ class Compiler:
                 opened = {self._opener(form) for form in forms}
                 if len(opened) == 1:
                     words = next(iter(opened))
-                    current.extend(
-                        _Part({(word,)}, gap=gap if not index else 0)
-                        for index, word in enumerate(words)
-                    )
+                    current.extend(_Part({(word,)}, gap=gap if not index else 0) for index, word in enumerate(words))
                 else:
                     current.append(_Part(opened, gap=gap))
             else:
@@ -308,9 +301,7 @@ class Engine:
     _by_item: dict[int, list[Pattern]] = field(default_factory=dict)
 
     @classmethod
-    def build(
-        cls, compiler: Compiler, fillers: frozenset[str], wall_words: frozenset[str]
-    ) -> Engine:
+    def build(cls, compiler: Compiler, fillers: frozenset[str], wall_words: frozenset[str]) -> Engine:
         """An engine for everything the compiler has read.
 
         ``fillers`` may stand between any two words of a pattern; a pattern never reaches across
@@ -387,9 +378,7 @@ class Engine:
                 continue
             stop = used[-1][1]
             if pattern.vetoes and any(
-                begin < stop + _NEAR
-                and finish > start - _NEAR
-                and walls[max(begin, start)] == walls[min(begin, start)]
+                begin < stop + _NEAR and finish > start - _NEAR and walls[max(begin, start)] == walls[min(begin, start)]
                 for veto in pattern.vetoes
                 for begin, finish in places.get(veto, ())
             ):

@@ -63,24 +63,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """A limit for a reading: where ``low <= value <= high`` (canonical unit) the row applies.
-
-    ``with_rows``: the reading counts only beside one of these rows (a count of vomits).
-    ``within_days`` / ``within_hours``: only for a change or a count over at most that time.
-    """
-
-    kind: str
-    row: int
-    level: Level
-    low: float
-    high: float
-    with_rows: frozenset[int] = frozenset()
-    within_days: float | None = None
-    within_hours: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """Several findings that together mean more: one of every group of ``needs`` is present."""
 
@@ -96,7 +78,6 @@ class Rules:
 
     rows: Mapping[int, Row]
     by_symptom: Mapping[str, Row]
-    thresholds: tuple[Threshold, ...]
     pictures: tuple[Picture, ...]
     families: Mapping[str, frozenset[str]]
     spellings: dict[str, tuple[str, ...]]
@@ -172,9 +153,7 @@ def _row(entry: object, name: str) -> Row:
         over = Level.from_label(str(entry.get("over", "none")))
     except ValueError as error:
         raise RulesError(f"{where}: {error}") from error
-    return Row(
-        number, symptom, title.strip(), level, tuple(leaflets), over, bool(entry.get("crisis"))
-    )
+    return Row(number, symptom, title.strip(), level, tuple(leaflets), over, bool(entry.get("crisis")))
 
 
 def _families(data: dict[str, Any], name: str) -> dict[str, list[str]]:
@@ -184,9 +163,7 @@ def _families(data: dict[str, Any], name: str) -> dict[str, list[str]]:
     out: dict[str, list[str]] = {}
     for key, value in section.items():
         try:
-            out[str(key)] = [
-                part.strip() for line in lines(value) for part in _split(line) if part.strip()
-            ]
+            out[str(key)] = [part.strip() for line in lines(value) for part in _split(line) if part.strip()]
         except PatternError as error:
             raise RulesError(f"{name}, family <{key}>: {error}") from error
     return out
@@ -203,45 +180,7 @@ def _split(line: str) -> list[str]:
     return [*out, line[begin:]]
 
 
-def _number(entry: dict[str, Any], key: str, where: str) -> float | None:
-    value = entry.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise RulesError(f"{where}: {key} must be a number, found {value!r}")
-    return float(value)
-
-
-def _thresholds(data: dict[str, Any], name: str, rows: Mapping[int, Row]) -> Iterable[Threshold]:
-    for index, entry in enumerate(data.get("readings") or [], start=1):
-        where = f"{name}, reading {index}"
-        if not isinstance(entry, dict) or entry.get("row") not in rows:
-            raise RulesError(f"{where}: must name a row of the table")
-        low, high = _number(entry, "at_least", where), _number(entry, "at_most", where)
-        if low is None and high is None:
-            raise RulesError(f"{where}: needs at_least or at_most")
-        beside = entry.get("with_rows") or []
-        if not set(beside) <= set(rows):
-            raise RulesError(f"{where}: with_rows names a row that does not exist")
-        try:
-            level = Level.from_label(str(entry.get("level")))
-        except ValueError as error:
-            raise RulesError(f"{where}: {error}") from error
-        yield Threshold(
-            str(entry.get("kind")),
-            entry["row"],
-            level,
-            float("-inf") if low is None else low,
-            float("inf") if high is None else high,
-            frozenset(beside),
-            _number(entry, "within_days", where),
-            _number(entry, "within_hours", where),
-        )
-
-
-def _pictures(
-    data: dict[str, Any], name: str, rows: Mapping[int, Row], known: frozenset[str]
-) -> Iterable[Picture]:
+def _pictures(data: dict[str, Any], name: str, rows: Mapping[int, Row], known: frozenset[str]) -> Iterable[Picture]:
     for index, entry in enumerate(data.get("pictures") or [], start=1):
         where = f"{name}, picture {index}"
         if not isinstance(entry, dict) or entry.get("row") not in rows:
@@ -257,9 +196,7 @@ def _pictures(
             level = Level.from_label(str(entry.get("level")))
         except ValueError as error:
             raise RulesError(f"{where}: {error}") from error
-        yield Picture(
-            str(entry.get("name")), entry["row"], level, tuple(frozenset(g) for g in needs)
-        )
+        yield Picture(str(entry.get("name")), entry["row"], level, tuple(frozenset(g) for g in needs))
 
 
 def _spellings(data: Mapping[str, Any], name: str) -> dict[str, tuple[str, ...]]:
@@ -320,15 +257,12 @@ def _build(red: Path, cues: Path) -> Rules:
             raise RulesError(f"{where}: {error}") from error
     fillers = frozenset(str(data.get("fillers") or "").split())
     walls = _WALLS | frozenset(str(more.get("walls") or "").split())
-    known = frozenset(by_symptom) | frozenset(map(str, signs))
-    words = {
-        key: frozenset(" ".join(sequence) for sequence in compiler.family(key)) for key in families
-    }
+    known = frozenset(by_symptom) | frozenset(map(str, signs)) | measured_symptoms()
+    words = {key: frozenset(" ".join(sequence) for sequence in compiler.family(key)) for key in families}
     labels = tuple(label for label in compiler.labels if isinstance(label, Label))
     return Rules(
         rows=rows,
         by_symptom=by_symptom,
-        thresholds=tuple(_thresholds(data, red.name, rows)),
         pictures=tuple(_pictures(data, red.name, rows, known)),
         families=words,
         spellings=spellings,

@@ -1,26 +1,24 @@
 """Finds the wordings of the red-flag table in a message, typing errors included.
 
 Spelling repair goes only towards words of the rules and never touches a word that is English
-already (lemma tables of spacy-lookups-data), a number or a word under four letters.
+already, a number or a word under four letters.
 Distance: optimal string alignment (a swap counts once), by rapidfuzz.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
-from spacy.lang.en.stop_words import STOP_WORDS
-from spacy.lookups import load_lookups
 
 from bot.triage.model import Span
 from bot.triage.patterns import Match, Stream
 from bot.triage.rules import Label, Rules
 from bot.triage.text import Normalised, Token, WordCutter, normalise, open_words, squeeze
+from bot.words import english_words
 
 MAX_REPAIRS = 40
 """At most this many unknown words per message are looked up."""
@@ -29,25 +27,11 @@ MAX_WORDS = 600
 _SHORT, _LONG, _LONGEST = 4, 8, 24
 
 
-@lru_cache(maxsize=1)
-def english() -> frozenset[str]:
-    """About 60,000 English base words that spelling repair must leave alone."""
-    lookups = load_lookups("en", ["lemma_lookup", "lemma_index"])
-    words: set[str] = set(lookups.get_table("lemma_lookup").values())
-    for base in lookups.get_table("lemma_index").values():
-        words.update(base)
-    words.update(STOP_WORDS)
-    return frozenset(words)
-
-
 class Speller:
     """Repairs one unknown word at a time; deterministic, without memory."""
 
     def __init__(self, rules: Rules, protected: frozenset[str]) -> None:
-        lookups = load_lookups("en", ["lemma_lookup"])
-        self._table: Mapping[str, str] = lookups.get_table("lemma_lookup")
-        self._english = (english() | protected) - rules.unprotected
-        self._unprotected = rules.unprotected
+        self._english = (english_words() | protected) - rules.unprotected
         self._spellings = rules.spellings
         self._known = rules.vocabulary
         buckets: dict[int, list[str]] = defaultdict(list)
@@ -55,19 +39,13 @@ class Speller:
             if word.isalpha() and len(word) >= _SHORT:
                 buckets[len(word)].append(word)
         self._near = {
-            length: [
-                word
-                for near in range(length - 2, length + 3)
-                for word in buckets.get(near, ())
-            ]
+            length: [word for near in range(length - 2, length + 3) for word in buckets.get(near, ())]
             for length in range(_SHORT, _LONGEST + 3)
         }
 
     def knows(self, word: str) -> bool:
         """Whether the word is in the rules or is English, so that it is left alone."""
-        if word in self._known or word in self._english:
-            return True
-        return word in self._table and word not in self._unprotected
+        return word in self._known or word in self._english
 
     def repair(self, word: str) -> tuple[str, ...]:
         """The words meant by an unknown word; the word itself where nothing is near enough."""
@@ -92,15 +70,14 @@ class Speller:
 
     def _nearest(self, word: str, distance: int) -> str | None:
         choices = self._near.get(len(word), ())
-        found = extract(
-            word, choices, scorer=OSA.distance, score_cutoff=distance, limit=None
-        )
+        found = extract(word, choices, scorer=OSA.distance, score_cutoff=distance, limit=None)
+        letters = sorted(word)
         best = [
-            (cost, candidate[0] != word[0], candidate[-1] != word[-1], candidate)
+            (cost, sorted(candidate) != letters, candidate[0] != word[0], candidate[-1] != word[-1], candidate)
             for candidate, cost, _ in found
             if candidate[0] == word[0] or (cost == 1 and len(word) > _SHORT)
         ]
-        return min(best)[3] if best else None
+        return min(best)[-1] if best else None
 
     def _split(self, word: str) -> tuple[str, ...] | None:
         """The word as two or three known words run together."""
@@ -112,11 +89,7 @@ class Speller:
                 return self._spellings[part]
             return (part,) if part in self._known and (len(part) > 1 or part == "i") else None
 
-        heads = [
-            (first, word[cut:])
-            for cut in range(1, len(word) - 1)
-            if (first := known(word[:cut])) is not None
-        ]
+        heads = [(first, word[cut:]) for cut in range(1, len(word) - 1) if (first := known(word[:cut])) is not None]
         for first, rest in reversed(heads):
             if len(rest) >= 3 and (second := known(rest)) is not None:
                 return (*first, *second)
@@ -154,11 +127,7 @@ class Message:
 
     def of(self, kind: str, name: str | None = None) -> list[Hit]:
         """Hits of one kind (row, sign, cue, mask), or of one name, in reading order."""
-        return [
-            hit
-            for hit in self.hits
-            if hit.label.kind == kind and (name is None or hit.label.name == name)
-        ]
+        return [hit for hit in self.hits if hit.label.kind == kind and (name is None or hit.label.name == name)]
 
     def word_at(self, char: int) -> int:
         """Index of the first word that ends after character ``char`` of the original text."""

@@ -24,14 +24,8 @@ MAX_CHARS = 4000
 
 _CONFUSABLE = dict(
     zip(
-        "аеорсухіјѕһԁԛԝкмтвнгпиляэзӏ"
-        "αβεηικνορτυχγω"
-        "ɑɡɩʀʏıȷƅℓ"
-        "øđłħŧ",
-        "aeopcyxijshdqwkmtbhrnnlaez" "l"
-        "abenikvoptuxyw"
-        "agiryijbl"
-        "odlht",
+        "аеорсухіјѕһԁԛԝкмтвнгпиляэзӏαβεηικνορτυχγωɑɡɩʀʏıȷƅℓøđłħŧ",
+        "aeopcyxijshdqwkmtbhrnnlaezlabenikvoptuxywagiryijblodlht",
         strict=True,
     )
 )
@@ -164,7 +158,23 @@ _IRREGULAR = {
     "shan't": ("shall", "not"), "ain't": ("am", "not"), "let's": ("let", "us"),
 }  # fmt: skip
 _IS_AFTER = frozenset(
-    "it he she that there what who here where how when why everything something nothing".split()
+    [
+        "it",
+        "he",
+        "she",
+        "that",
+        "there",
+        "what",
+        "who",
+        "here",
+        "where",
+        "how",
+        "when",
+        "why",
+        "everything",
+        "something",
+        "nothing",
+    ]
 )
 _ENDINGS = {"m": "am", "re": "are", "ve": "have", "ll": "will"}
 

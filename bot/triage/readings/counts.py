@@ -6,11 +6,12 @@ import re
 from bisect import bisect_left
 from functools import cache
 
-from bot.triage.readings.levels import counted, cue, no_urine
+from bot.triage.readings.levels import counted, cue, level_of, no_urine
 from bot.triage.readings.parts import (
     Page,
-    Stretch,
+    beyond,
     inside,
+    make_reading,
     number_at,
     preceded_by_veto,
     sentence_range,
@@ -33,14 +34,13 @@ def _count_pattern() -> re.Pattern[str]:
     times = alternation(vocab.words("counting", "times"))
     episodes = alternation(vocab.words("counting", "episodes"))
     describing = alternation(vocab.words("counting", "describing"))
-    nouns = alternation(
-        [w for t in ("vomiting", "diarrhea", "urine") for w in vocab.words("counting", t)]
-    )
+    nouns = alternation([w for t in ("vomiting", "diarrhea", "urine") for w in vocab.words("counting", t)])
     ordinal_nouns = alternation(vocab.words("counting", "ordinal_nouns"))
     unit = time_unit()
     quantity = r"(?:(?P<low>#) (?:-|to|or|/) )?(?P<n>#)"
     return re.compile(
-        rf"(?P<many>{alternation(vocab.words('counting', 'too_many'))})"
+        rf"(?<!how )(?P<many>{alternation(vocab.words('counting', 'too_many'))})"
+        rf"|(?P<again>{alternation(vocab.words('counting', 'again'))})"
         rf"|(?<!\S)(?P<x>#x)(?!\S)"
         rf"|(?<!\S)(?P<th>#th) {ordinal_nouns}"
         rf"|(?<!\S)every (?P<every>#|an?)?(?: ?or)?(?: ?(?P<every2>#))? ?(?P<unit>{unit})"
@@ -97,9 +97,7 @@ def _topics(page: Page) -> list[tuple[int, int]]:
     return page.topics
 
 
-def _nearest_topic(
-    page: Page, start: int, end: int, first: int, last: int
-) -> tuple[int, int] | None:
+def _nearest_topic(page: Page, start: int, end: int, first: int, last: int) -> tuple[int, int] | None:
     """The topic nearest to tokens ``first`` to ``last`` within ``start`` to ``end`` (excluded)."""
     topics = _topics(page)
     start, end = max(start, first - _TOPIC_REACH), min(end, last + 1 + _TOPIC_REACH)
@@ -127,6 +125,13 @@ def _period(page: Page, first: int, last: int) -> float | None:
     return None
 
 
+@cache
+def _brought_up() -> re.Pattern[str]:
+    """ "His tablets", "my dose": what was brought up, not a deed."""
+    things = alternation(vocabulary().words("counting", "things"))
+    return re.compile(rf"(?<!\S)(?:my|his|her|the|all|their|all my|all the|every|our) {things}")
+
+
 def _deed_beside(sheet: Sheet, first: int, last: int, topic: tuple[int, int]) -> bool:
     """Whether a deed stands between the count and its topic, or right before the count."""
     low, high = min(topic[1], last), max(topic[0], first)
@@ -134,7 +139,7 @@ def _deed_beside(sheet: Sheet, first: int, last: int, topic: tuple[int, int]) ->
     before = sheet.part(max(0, first - 3), first)
     deeds = cue("deeds")
     if topic[1] < first:
-        return bool(deeds.search(between))
+        return bool(deeds.search(_brought_up().sub("", between)))
     return bool(deeds.search(before)) and not _any_topic().search(before)
 
 
@@ -148,6 +153,8 @@ def find_counts(page: Page) -> None:
         per_hours: float | None = None
         if match["many"]:
             value = vocab.number("plausible", "too_many")
+        elif match["again"]:
+            value = 2.0
         elif match["unit"]:
             value, numbers = _every(sheet, match)
             per_hours = day
@@ -163,7 +170,7 @@ def find_counts(page: Page) -> None:
             if match["low"]:
                 low_index, low = number_at(sheet, match.start("low"))
                 value, numbers = max(value, low.value), (low_index, index)
-            if not number.whole or preceded_by_veto(sheet, index) and name == "n":
+            if not number.whole or (preceded_by_veto(sheet, index) and name == "n"):
                 continue
         if any(i in page.taken for i in numbers):
             continue
@@ -173,17 +180,21 @@ def find_counts(page: Page) -> None:
         if not inside(value, vocab.range("plausible", "times")):
             continue
         begin, finish = min(first, topic[0]), max(last, topic[1])
+        if match["again"] and (topic[1] > first or counted(sheet.part(topic[0], topic[1] + 1)) != "vomiting"):
+            continue  # "sick last night and again this morning"
+        if match["x"] and no_urine().search(sheet.part(max(0, topic[0] - 6), topic[1] + 1)):
+            continue  # "not peed once today"
         begin, finish = _with_urine(sheet, begin, finish)
         begin = _with_only(sheet, begin)
         if match["unit"] and not _happening(sheet, begin, finish):
             continue
-        page.add(
-            "count",
-            value,
-            sheet.characters(begin, finish),
-            numbers,
-            per_hours=per_hours or _period(page, first, last),
-        )
+        span = sheet.characters(begin, finish)
+        per_hours = per_hours or _period(page, first, last)
+        if beyond(sheet, first) > 0:  # "more than once"
+            text = sheet.text[span[0] : span[1]]
+            said, more = (make_reading("count", v, text, span, per_hours=per_hours) for v in (value, value + 1))
+            value = more.value if level_of(more)[0] > level_of(said)[0] else value
+        page.add("count", value, span, numbers, per_hours=per_hours)
 
 
 def _every(sheet: Sheet, match: re.Match[str]) -> tuple[float, tuple[int, ...]]:
@@ -218,7 +229,9 @@ def _with_urine(sheet: Sheet, begin: int, finish: int) -> tuple[int, int]:
 
 def _with_only(sheet: Sheet, begin: int) -> int:
     """Widen to "only" right before."""
-    for at in range(begin - 1, max(begin - 4, -1), -1):
+    for at in range(begin - 1, max(begin - 6, -1), -1):
+        if sheet.norm(at) in (".", ",", "#", "and", "but"):
+            break
         if cue("only").fullmatch(sheet.norm(at)):
             return at
     return begin
@@ -232,7 +245,9 @@ def _volume_pattern() -> re.Pattern[str]:
     vocab = vocabulary()
     names = ("millilitre", "litre", "us_fluid_ounce", "cup", "pint")
     units = alternation([w for n in names for w in vocab.words("units", n)])
-    return re.compile(rf"(?<!\S)(?:(?P<low>#) (?:-|to|or) )?(?P<n>#|an?(?!\S)) (?P<u>{units})(?P<half> and a half(?!\S))?")
+    return re.compile(
+        rf"(?<!\S)(?:(?P<low>#) (?:-|to|or) )?(?P<n>#|an?(?!\S)) (?P<u>{units})(?P<half> and a half(?!\S))?"
+    )
 
 
 @cache
@@ -281,9 +296,7 @@ def _urine_place(page: Page, first: int, last: int) -> tuple[int, int] | None:
     drinks = cue("drinks").search(sheet.line, left, right)
     if urine:
         nearest = min(urine, key=lambda m: abs(sheet.index(m.start()) - first))
-        if drinks and abs(sheet.index(drinks.start()) - first) < abs(
-            sheet.index(nearest.start()) - first
-        ):
+        if drinks and abs(sheet.index(drinks.start()) - first) < abs(sheet.index(nearest.start()) - first):
             return None
         return sheet.indexes(*nearest.span())
     if drinks:
@@ -304,22 +317,37 @@ def _urine_place(page: Page, first: int, last: int) -> tuple[int, int] | None:
 
 @cache
 def _duration_pattern() -> re.Pattern[str]:
-    vocab = vocabulary()
     unit = time_unit()
     about = r"(?:(?:about|around|nearly|almost|over|at least|just|roughly|like|more than|the|past|last|another|a good|good|approximately|up to|well over|coming up to) ){0,3}"
     quantity = r"(?:(?P<low>#) (?:-|to|or) )?(?P<n>#|an?(?!\S)|the|past|last)"
     since = alternation([*since_words(), *(f"last {d}" for d in weekdays()), *weekdays()])
-    whole = alternation(["all day", "all night", "all week", "the whole day", "all morning", "all afternoon", "all evening", "all day long"])
-    del vocab
+    whole = alternation(
+        [
+            "all day",
+            "all night",
+            "all week",
+            "the whole day",
+            "all morning",
+            "all afternoon",
+            "all evening",
+            "all day long",
+        ]
+    )
     return re.compile(
         rf"(?<!\S)(?:(?P<since>since(?: about| around| at| early| late)? (?:(?P<moment>{since})|(?P<clock>(?:#|<other>)(?! {unit}))))"
         rf"|(?P<for>for|in|within|over|these|the past|the last) {about}{quantity} (?P<unit>{unit})(?P<half> and a half(?!\S))?"
-        rf"|(?P<n2>#|an?(?!\S)) (?P<unit2>{unit}) (?P<rest>now|straight|running|solid|in a row|on the trot|on end|non ?stop|already|and counting|without|since i|since my last|since the last|ago|(?:i )?(?:havent|not))(?!\S)"
-        rf"|(?P<whole>{whole}))"
+        rf"|(?P<n2>#|an?(?!\S)) (?P<unit2>{unit}) (?P<rest>now|straight|running|solid|in a row|on the trot|on end|non ?stop|already|and counting|without|since i|since my|since he|since she|since the last|since we|since his|since her|ago|(?:i )?(?:havent|not))(?!\S)"
+        rf"|(?P<whole>{whole})|(?P<today>today|yet|this morning)(?!\S))"
     )
 
 
-_WHOLE_HOURS = {"all week": 168.0, "all night": 10.0, "all morning": 6.0, "all afternoon": 6.0, "all evening": 5.0}
+_WHOLE_HOURS = {
+    "all week": 168.0,
+    "all night": 10.0,
+    "all morning": 6.0,
+    "all afternoon": 6.0,
+    "all evening": 5.0,
+}
 
 
 def find_durations(page: Page) -> None:
@@ -335,7 +363,7 @@ def find_durations(page: Page) -> None:
         hours, numbers = _duration_hours(sheet, match, urine=dry is not None)
         if hours is None or any(i in page.taken for i in numbers):
             continue
-        if dry is None and not _bodily(sheet, match, first):
+        if dry is None and (match["today"] or not _bodily(sheet, match, first)):
             continue
         if not inside(hours, vocab.range("plausible", "duration_hours")):
             continue
@@ -345,15 +373,15 @@ def find_durations(page: Page) -> None:
         page.add("duration", round(hours, 4), sheet.characters(begin, finish), numbers)
 
 
-def _duration_hours(
-    sheet: Sheet, match: re.Match[str], *, urine: bool
-) -> tuple[float | None, tuple[int, ...]]:
+def _duration_hours(sheet: Sheet, match: re.Match[str], *, urine: bool) -> tuple[float | None, tuple[int, ...]]:
     vocab = vocabulary()
     if match["since"]:
         if match["clock"]:
             return (vocab.number("time", "clock_hours") if urine else None), ()
         known = since_words().get(match["moment"])
         return (known if known is not None else vocab.number("time", "weekday_hours")), ()
+    if match["today"]:
+        return vocab.number("time", "clock_hours"), ()
     if match["whole"]:
         return _WHOLE_HOURS.get(match["whole"], 12.0), ()
     name, unit = ("n", "unit") if match["unit"] else ("n2", "unit2")
@@ -373,13 +401,19 @@ def _duration_hours(
 
 def _bodily(sheet: Sheet, match: re.Match[str], first: int) -> bool:
     """Whether a duration may be one of a symptom: no stay, no journey, no future."""
-    if match["for"] in ("in", "within", "over", "these") and "last" not in match.group().split():
-        if "past" not in match.group().split():
-            return False
+    words = match.group().split()
+    if match["for"] in ("in", "within", "over", "these") and not {"last", "past"} & set(words):
+        return False
     if match["rest"] in ("ago",):
         before = sheet.part(max(0, first - 5), first)
         return re.search(r"(?<!\S)(?:started|began|begun|came on|start)(?!\S)", before) is not None
-    if match["rest"] is not None and match["rest"].split()[0] in ("without", "since", "i", "havent", "not"):
+    if match["rest"] is not None and match["rest"].split()[0] in (
+        "without",
+        "since",
+        "i",
+        "havent",
+        "not",
+    ):
         return False
     begin, finish = sheet.clause(first, _clause_breaks())
     return cue("duration_not").search(sheet.part(max(begin, first - 8), min(finish, first + 8))) is None
@@ -392,9 +426,7 @@ def _no_urine_near(sheet: Sheet, first: int, last: int) -> tuple[int, int] | Non
     for match in no_urine().finditer(sheet.line, start, end):
         place = sheet.indexes(*match.span())
         gap = max(first - place[1], place[0] - last, 0)
-        if gap <= 8 and (best is None or gap < best[0]):
+        between = sheet.part(min(last, place[1]) + 1, max(first, place[0]))
+        if gap <= 6 and "#" not in between.split() and (best is None or gap < best[0]):
             best = (gap, place)
     return best[1] if best is not None else None
-
-
-__all__ = ["Stretch", "find_counts", "find_durations", "find_urine"]

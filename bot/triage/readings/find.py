@@ -52,6 +52,7 @@ def find_readings(text: str) -> tuple[Reading, ...]:
     counts.find_durations(page)
     weight.find_two_weights(page, cues)
     weight.find_without_unit(page, cues)
+    weight.find_bare_amount(page)
     return tuple(sorted(page.readings, key=lambda r: r.span))
 
 
@@ -151,9 +152,10 @@ def _times(sheet: Sheet) -> list[Reading]:
         if not inside(number.value, vocabulary().range("plausible", "times")):
             continue
         follower = sheet.norm(index + 1)
-        if follower not in vocabulary().words("counting", "times") and blocked(sheet, index):
-            if number.form == "#" and not number.vague:
-                continue
+        plain = number.form == "#" and not number.vague
+        counted = follower in vocabulary().words("counting", "times")
+        if plain and not counted and blocked(sheet, index):
+            continue
         first, last = sheet.characters(index, index)
         found.append(make_reading("count", number.value, sheet.text[first:last], (first, last)))
     return found

@@ -44,9 +44,7 @@ class Page:
         """Record a reading in its canonical unit and take its number tokens."""
         self.taken.update(numbers)
         text = self.sheet.text[span[0] : span[1]]
-        self.readings.append(
-            make_reading(kind, value, text, span, days=days, per_hours=per_hours)
-        )
+        self.readings.append(make_reading(kind, value, text, span, days=days, per_hours=per_hours))
 
 
 def make_reading(
@@ -69,21 +67,30 @@ def inside(value: float, limits: tuple[float, float]) -> bool:
     return math.isfinite(value) and limits[0] <= value <= limits[1]
 
 
+@dataclass(frozen=True)
+class _Vetoes:
+    before: frozenset[str]
+    before_decimals: frozenset[str]
+    after: re.Pattern[str]
+    after_single: frozenset[str]
+    after_clock: frozenset[str]
+    age: frozenset[str]
+    own_units: frozenset[str]
+
+
 @cache
-def _vetoes() -> tuple[frozenset[str], re.Pattern[str], frozenset[str], frozenset[str]]:
-    vocab = vocabulary()
-    return (
-        frozenset(vocab.words("not_readings", "before")),
-        re.compile(alternation(vocab.words("not_readings", "after"))),
-        frozenset(w for w in vocab.words("not_readings", "age_before")),
-        _own_units(),
-    )
-
-
-def _own_units() -> frozenset[str]:
+def _vetoes() -> _Vetoes:
     vocab = vocabulary()
     names = ("degree", "celsius", "fahrenheit", "beats", "mmol", "mgdl", "percent")
-    return frozenset(w for name in names for w in vocab.words("units", name))
+    return _Vetoes(
+        frozenset(vocab.words("not_readings", "before")),
+        frozenset(vocab.words("not_readings", "before_decimals")),
+        re.compile(alternation(vocab.words("not_readings", "after"))),
+        frozenset(vocab.words("not_readings", "after_single")),
+        frozenset(vocab.words("not_readings", "after_clock")),
+        frozenset(vocab.words("not_readings", "age_before")),
+        frozenset(w for name in names for w in vocab.words("units", name)) | {"°"},
+    )
 
 
 def follows(sheet: Sheet, index: int, pattern: re.Pattern[str]) -> re.Match[str] | None:
@@ -96,14 +103,31 @@ def follows(sheet: Sheet, index: int, pattern: re.Pattern[str]) -> re.Match[str]
 def preceded_by_veto(sheet: Sheet, index: int) -> bool:
     """Whether the word before a number makes it a room, a page, a price, a dose ..."""
     before = sheet.norm(index - 1)
-    if before not in _vetoes()[0]:
+    vetoes = _vetoes()
+    if before not in vetoes.before:
         return False
-    if before == "no":  # "#38" and "no. 38", but "no, 38.5" and "no 38.5"
+    if f"{sheet.norm(index - 2)} {before}" in _kind_of_cue():
+        return False  # "top number 85"
+    number = sheet.tokens[index].number
+    if number is not None and number.decimals == 1 and before not in vetoes.before_decimals:
+        return False
+    if _named_after(sheet, index):
+        return False  # "in bed 39 temp"
+    if before == "no":  # "#38" and "no. 38", but "no, 38" and "no 38"
         between = sheet.text[sheet.tokens[index - 1].start : sheet.tokens[index].start]
         return "#" in between
     if before in _SPANS:  # "week 3", but "last week 144"
         return sheet.norm(index - 2) not in _SPAN_LEADS
     return True
+
+
+def _named_after(sheet: Sheet, index: int) -> bool:
+    """A cue or a unit of its own right behind, that does not begin another reading."""
+    follower = sheet.norm(index + 1)
+    if follower in _vetoes().own_units and follower not in ("f", "c"):
+        return True
+    own_number = {"#", "is", "was", "of"} & {sheet.norm(index + 2), sheet.norm(index + 3)}
+    return _kind_of_cue().get(follower, "other") != "other" and not own_number
 
 
 _SPANS = frozenset({"day", "days", "week", "year", "month"})
@@ -121,27 +145,52 @@ def blocked(sheet: Sheet, index: int, *, ages: bool = True) -> bool:
     number = sheet.tokens[index].number
     if number is None or number.form != "#" or number.vague:
         return True
-    if preceded_by_veto(sheet, index):
+    vetoes, follower = _vetoes(), sheet.norm(index + 1)
+    if preceded_by_veto(sheet, index) or follows(sheet, index, vetoes.after) is not None:
         return True
-    if follows(sheet, index, _vetoes()[1]) is not None:
+    if follower in vetoes.after_single and sheet.norm(index + 2) != "#":
+        return True
+    if follower in vetoes.after_clock and number.value <= 12:
         return True
     if number.glued and not cue_at(sheet, index - 1):
         return True
-    if not ages or not number.whole or number.value >= 99:
+    if not ages or not number.whole or number.value >= 99 or number.with_tail is not None:
         return False
     two_before = f"{sheet.norm(index - 2)} {sheet.norm(index - 1)}"
-    unit_follows = sheet.norm(index + 1) in _vetoes()[3] | {"°"}
-    is_age = sheet.norm(index - 1) in _vetoes()[2] or two_before in _vetoes()[2]
-    return is_age and not unit_follows and number.with_tail is None
+    is_age = sheet.norm(index - 1) in vetoes.age or two_before in vetoes.age
+    return is_age and follower not in vetoes.own_units
+
+
+@cache
+def _comparing() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    vocab = vocabulary()
+    below, above = vocab.words("comparing", "below"), vocab.words("comparing", "above")
+    return re.compile(alternation(below) + "$"), re.compile(alternation(above) + "$")
+
+
+def beyond(sheet: Sheet, index: int) -> float:
+    """-1 for "under 36", +1 for "over 110", else 0."""
+    before = sheet.part(max(0, index - 3), index)
+    below, above = _comparing()
+    if below.search(before):
+        return -1.0
+    return 1.0 if above.search(before) else 0.0
+
+
+def compared(kind: str, value: float, direction: float, step: float) -> float:
+    """The value, moved a step beyond where only that carries a level ("under 36" is below 36)."""
+    if not direction:
+        return value
+    draft = make_reading(kind, value, "", (0, 0))
+    moved = make_reading(kind, round(value + direction * step, 4), "", (0, 0))
+    return moved.value if level_of(moved)[0] > level_of(draft)[0] else value
 
 
 @cache
 def time_marks() -> frozenset[str]:
     """Words of then and now that may stand beside a value ("was 39 this morning, 37 now")."""
     vocab = vocabulary()
-    return frozenset(vocab.words("weight_words", "earlier")) | frozenset(
-        vocab.words("weight_words", "later")
-    )
+    return frozenset(vocab.words("weight_words", "earlier")) | frozenset(vocab.words("weight_words", "later"))
 
 
 def marked(sheet: Sheet, first: int, last: int, words: frozenset[str]) -> bool:
@@ -233,11 +282,10 @@ def nearest_cue(sheet: Sheet, cues: list[Cue], index: int) -> Cue | None:
     if coordinated is not None:
         return coordinated
     if before and index - before[-1].last <= REACH:
-        numbers_between = any(
-            sheet.norm(i) == "#" for i in range(before[-1].last + 1, index)
-        )
+        numbers_between = any(sheet.norm(i) == "#" for i in range(before[-1].last + 1, index))
         follower = _right_after(sheet, cues, index, last)
-        if follower is not None and (numbers_between or follower.kind == "other"):
+        own_before = sheet.norm(before[-1].first - 1) == "#"  # "39.1 temp 91 sats"
+        if follower is not None and (numbers_between or own_before or follower.kind == "other"):
             return follower
         return before[-1]
     follower = _right_after(sheet, cues, index, last)
@@ -261,7 +309,7 @@ def _right_after(sheet: Sheet, cues: list[Cue], index: int, last: int) -> Cue | 
 
 
 def _coordinated(sheet: Sheet, before: list[Cue], index: int) -> Cue | None:
-    """"Temp and pulse 38.5 and 110": the first number to the first cue."""
+    """ "Temp and pulse 38.5 and 110": the first number to the first cue."""
     if len(before) < 2:
         return None
     second, first = before[-1], before[-2]
@@ -283,13 +331,11 @@ def bare_words() -> frozenset[str]:
 
 def is_bare(sheet: Sheet, first: int, last: int) -> bool:
     """Whether tokens ``first`` to ``last`` (excluded) are a number and words beside the point."""
-    return all(
-        t.number is not None or t.norm in bare_words() for t in sheet.tokens[first:last]
-    )
+    return all(t.number is not None or t.norm in bare_words() for t in sheet.tokens[first:last])
 
 
 def _carried(sheet: Sheet, cues: list[Cue], index: int, first: int, last: int) -> Cue | None:
-    """"Took my temperature. It's 39.": the topic of the sentence before."""
+    """ "Took my temperature. It's 39.": the topic of the sentence before."""
     if first < 2 or not is_bare(sheet, first, last):
         return None
     start, end = sheet.sentence(first - 2)
@@ -420,4 +466,3 @@ def sentence_range(sheet: Sheet, index: int) -> tuple[int, int]:
     if last <= first:
         return 0, 0
     return sheet.offsets[first], sheet.offsets[last - 1] + len(sheet.tokens[last - 1].norm)
-

@@ -134,14 +134,22 @@ def _token_pattern() -> re.Pattern[str]:
         r"|\d+(?:[.,]\d+){2,})"
         r"|(?P<num>\d{1,3},\d{3}(?![\d])|\d{1,6}(?:[.,\u00b7'\u2019]\d{1,4}(?!\d))?)"
         r"|(?P<half>[\u00bd\u00bc\u00be])"
-        rf"|(?P<word>[^\W\d_\u00bd\u00bc\u00be]+(?:{_APOSTROPHE}[^\W\d_]+)*)"
+        rf"|(?P<word>[^\W\d_\u00ba\u00bd\u00bc\u00be]+(?:{_APOSTROPHE}[^\W\d_]+)*)"
         r"|(?P<stop>[.!?\u2026;\n\r]+)"
         r"|(?P<sign>[\u00b0\u00ba%/,\-\u2013\u2014:\u00a3$\u20ac#~+\u00d7=()&<>])",
         re.IGNORECASE,
     )
 
 
-_SIGNS = {"\u00ba": "°", "\u00b0": "°", "\u2013": "-", "\u2014": "-", "\u00d7": "x", "#": "no", "&": "and"}
+_SIGNS = {
+    "\u00ba": "°",
+    "\u00b0": "°",
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u00d7": "x",
+    "#": "no",
+    "&": "and",
+}
 _SAME = {"its": "it", "and": "and"}
 
 
@@ -150,9 +158,41 @@ def _typo_safe() -> tuple[str, ...]:
     return vocabulary().words("cues", "typo_safe")
 
 
+@cache
+def _swaps() -> dict[str, str]:
+    """Every word that matters with two neighbouring letters swapped, to the word itself."""
+    vocab = vocabulary()
+    lists = [
+        *(vocab.words("cues", k) for k in _SWAP_CUES),
+        *(vocab.words("counting", k) for k in ("vomiting", "diarrhea", "urine", "times")),
+        *(vocab.words("weight_words", k) for k in ("gain", "loss")),
+        *(tuple(vocab.numbers("numbers", k)) for k in ("units", "teens", "tens")),
+        *(vocab.words("units", k) for k in _SWAP_UNITS),
+        *(vocab.words("weather", k) for k in ("outdoors", "appliances", "rooms")),
+        *(vocab.words("not_readings", k) for k in ("before", "after", "after_single")),
+        vocab.words("cues", "swap_safe"),
+    ]
+    in_order = (w for phrases in lists for phrase in phrases for w in phrase.split())
+    words = dict.fromkeys(w for w in in_order if len(w) >= 4 and w.isalpha())
+    real = set(words) | set(vocab.words("cues", "no_typo"))
+    table: dict[str, str] = {}
+    for word in words:
+        for i in range(len(word) - 1):
+            swapped = word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+            if swapped not in real:
+                table.setdefault(swapped, word)
+    return table
+
+
+_SWAP_CUES = ("temperature", "pulse", "systolic", "oxygen", "sugar", "weight", "sure")
+_SWAP_UNITS = ("pound", "kilogram", "stone", "hour", "week", "degree", "percent", "cup")
+
+
 @lru_cache(maxsize=8192)
 def _repair(word: str) -> str:
-    """A cue word for a long word one slip away from it (two from nine letters on)."""
+    """The word meant: letters swapped back, or a long cue word one slip away (two from nine on)."""
+    if word in _swaps():
+        return _swaps()[word]
     if len(word) < 6:
         return word
     allowed = 2 if len(word) >= 9 else 1
@@ -276,7 +316,7 @@ def _words() -> _Words:
         | frozenset(vocab.words("counting", "episodes"))
         | {"#", "x", "/", "or"},
         frozenset({*units, *teens, *tens, *glued, "a", "an", "another", "once", "twice", "thrice"})
-        | frozenset({"half", "x"})
+        | frozenset({"half", "quarter", "x"})
         | frozenset(vocab.words("numbers", "hundred"))
         | frozenset(vocab.numbers("numbers", "ordinals"))
         | frozenset(vocab.numbers("numbers", "vague")),
@@ -301,6 +341,8 @@ class _Reader:
         word = self.norm(i)
         if word in self.w.tens:
             unit = self._unit(i + 1)
+            if unit is None and i + 1 < len(self.raw) and self._small_digit(i + 1):
+                unit = self.raw[i + 1].value if self.raw[i + 1].decimals == 0 else None
             if unit is not None:
                 return self.w.tens[word] + unit, i + 2
             return self.w.tens[word], i + 1
@@ -313,11 +355,11 @@ class _Reader:
         """A whole number in words at ``i``, and the index after it."""
         start, word, hundreds = i, self.norm(i), 1.0
         article = word in ("a", "an")
-        if article or word in self.w.units or self._small_digit(i):
-            if self.norm(i + 1) in self.w.hundred:
-                hundreds = 1.0 if article else (self.w.units.get(word) or self.raw[i].value or 1.0)
-                i += 1
-                word = self.norm(i)
+        counts = article or word in self.w.units or self._small_digit(i)
+        if counts and self.norm(i + 1) in self.w.hundred:
+            hundreds = 1.0 if article else (self.w.units.get(word) or self.raw[i].value or 1.0)
+            i += 1
+            word = self.norm(i)
         if word in self.w.hundred:
             after = i + 2 if self.norm(i + 1) == "and" else i + 1
             rest = self._below_hundred(after)
@@ -373,9 +415,10 @@ class _Reader:
         after = i + 1
         if not digits or self.norm(i + 1) in self.w.hundred:
             spoken = self.whole(i)
-            if spoken is None:
+            if spoken is not None:
+                value, after = spoken
+            elif not digits:
                 return None
-            value, after = spoken
         if decimals == 0 and self.norm(after) in self.w.point:
             text, end = self._decimal_digits(after + 1)
             if text:
@@ -383,12 +426,7 @@ class _Reader:
         value, decimals, after = self._fraction(value, decimals, after)
         form, after = self._form(i, after, digits)
         tail, tail_end = self._tail(value, decimals, after)
-        glued = (
-            digits
-            and i > 0
-            and self.raw[i - 1].end == token.start
-            and self.raw[i - 1].norm.isalpha()
-        )
+        glued = digits and i > 0 and self.raw[i - 1].end == token.start and self.raw[i - 1].norm.isalpha()
         return Number(value, decimals, tail, tail_end, form, glued), after
 
     def _special(self, i: int) -> tuple[Number, int] | None:
@@ -406,6 +444,11 @@ class _Reader:
                 return Number(value, decimals=1), j
             return None
         j = i + 1 if word in ("a", "another", "an") else i
+        if self.norm(j) == "quarter":
+            k = j + 1
+            while self.norm(k) in ("of", "a", "an"):
+                k += 1
+            return (Number(0.25, decimals=2), k) if self.norm(k) in self.w.halves else None
         if self.norm(j) in self.w.vague:
             value = self.w.vague[self.norm(j)]
             if self.norm(j) == "couple" and j == i and self.norm(j + 1) != "of":
@@ -443,10 +486,9 @@ class _Reader:
             return "#", after
         token, following = self.raw[after - 1], self.raw[after]
         if following.start == token.end or following.norm == "x":
-            if following.norm == "x":
-                third = self.raw[after + 1] if after + 1 < len(self.raw) else None
-                if third is None or not third.digits:
-                    return "#x", after + 1
+            third = self.raw[after + 1] if after + 1 < len(self.raw) else None
+            if following.norm == "x" and (third is None or not third.digits):
+                return "#x", after + 1
             value = int(token.value or 0)
             ending = "th" if 10 <= value % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
             if following.norm == ending:
@@ -462,7 +504,7 @@ class _Reader:
             unit = token.value
         if unit is None and token.norm in self.w.zero and token.norm != "o":
             unit = 0.0
-        if unit is None or not self.text[self.raw[after - 1].end : token.start].strip(" -") == "":
+        if unit is None or self.text[self.raw[after - 1].end : token.start].strip(" -"):
             return None, 0
         if self.norm(after + 1) in self.w.no_tail_before:
             return None, 0

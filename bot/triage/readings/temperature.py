@@ -13,9 +13,12 @@ from functools import cache
 from bot.triage.readings.parts import (
     Cue,
     Page,
+    beyond,
     blocked,
+    compared,
     follows,
     inside,
+    is_bare,
     marked,
     nearest_cue,
     time_marks,
@@ -31,12 +34,11 @@ class _Patterns:
     scale: re.Pattern[str]
     sure: re.Pattern[str]
     outdoors: re.Pattern[str]
-    indoors: re.Pattern[str]
+    appliances: re.Pattern[str]
+    rooms: re.Pattern[str]
+    people: frozenset[str]
     breaks: frozenset[str]
     places: frozenset[str]
-    may_follow: frozenset[str]
-    weekdays: frozenset[str]
-    celsius: frozenset[str]
 
 
 @cache
@@ -55,14 +57,11 @@ def _patterns() -> _Patterns:
             r"|(?<!\S)(?:im|hes|shes|theyre|am) (?:at|on|now|running|up to|around|about|now at|up at)(?!\S))"
         ),
         re.compile(alternation(vocab.words("weather", "outdoors"))),
-        re.compile(alternation(vocab.words("weather", "indoors"))),
+        re.compile(alternation(vocab.words("weather", "appliances"))),
+        re.compile(alternation(vocab.words("weather", "rooms"))),
+        frozenset(vocab.words("weather", "people")),
         frozenset(vocab.words("weather", "breaks")) | {STOP},
         frozenset(vocab.words("weather", "places")),
-        frozenset(vocab.words("bare", "words"))
-        | frozenset(vocab.words("not_readings", "may_follow"))
-        | {STOP},
-        frozenset(vocab.words("time", "weekdays")),
-        frozenset(celsius),
     )
 
 
@@ -92,44 +91,70 @@ def _value(sheet: Sheet, index: int) -> tuple[float, int]:
     return number.value, index
 
 
-def _in_some_place(sheet: Sheet, index: int) -> bool:
-    """ "... in Seville": a capital after "in" that is not shouted and no weekday."""
-    for at in range(index + 1, min(index + 4, len(sheet.tokens) - 1)):
+def _in_some_place(sheet: Sheet, first: int, last: int) -> bool:
+    """ "... in Seville": a capital after "in" that is not shouted, within these tokens."""
+    for at in range(max(0, first), min(last, len(sheet.tokens) - 1)):
         if sheet.norm(at) != "in":
             continue
         place = sheet.tokens[at + 1]
         word = sheet.text[place.start : place.end]
-        return len(word) > 2 and word[0].isupper() and word[1:].islower() and not word.endswith("'s")
+        if len(word) > 2 and word[0].isupper() and word[1:].islower():
+            return True
     return False
 
 
-def _weather(sheet: Sheet, index: int, *, plain_cue: Cue | None) -> bool:
-    """Whether the clause around a number speaks of weather, a room, a bath or an oven."""
+def _weather(sheet: Sheet, index: int, last: int, plain_cue: Cue | None) -> bool:
+    """Whether the clause around a number speaks of weather, a room, a bath or an oven.
+
+    Args:
+        sheet: the message.
+        index: token of the number.
+        last: last token of the number with its unit.
+        plain_cue: "temperature" without an owner, if that is what the number hangs on.
+    """
     patterns = _patterns()
-    first, last = sheet.clause(index, patterns.breaks)
-    clause = sheet.part(first, last)
-    if patterns.outdoors.search(clause) or _in_some_place(sheet, index):
+    start, end = sheet.clause(index, patterns.breaks)
+    clause = sheet.part(start, end)
+    if patterns.outdoors.search(clause):
         return True
-    indoors = patterns.indoors.search(clause)
-    if plain_cue is None:
-        return indoors is not None or sheet.norm(last - 1) in patterns.places
-    if indoors is None:
+    number = sheet.tokens[index].number
+    if plain_cue is not None:
+        # "the room temperature", "the temperature in the room is 38"; not "temp 38 at home"
+        around = sheet.part(max(start, plain_cue.first - 2), plain_cue.first)
+        between = sheet.part(plain_cue.last + 1, min(plain_cue.last + 5, index))
+        if not between.startswith(("in ", "of ", "at ")):
+            between = ""
+        if any(p.search(around) or p.search(between) for p in (patterns.appliances, patterns.rooms)):
+            return True
+        whole = number is not None and number.whole
+        plainest = sheet.norm(plain_cue.first).startswith("temperature") and whole
+        return _in_some_place(sheet, plain_cue.first, min(plain_cue.last + 2, index)) or (
+            plainest and _in_some_place(sheet, last, last + 3)
+        )
+    if patterns.appliances.search(clause) or sheet.norm(end - 1) in patterns.places:
+        return True
+    if _in_some_place(sheet, last, last + 3):
+        return True
+    if any(t.norm in patterns.people for t in sheet.tokens[start:index]):
         return False
-    # "the room temperature", "the temperature in the room is 38"; not "temp 38 at home"
-    around = sheet.part(max(first, plain_cue.first - 2), plain_cue.first)
-    between = sheet.part(plain_cue.last + 1, index)
-    return bool(patterns.indoors.search(around) or patterns.indoors.search(between))
+    first, stop = sheet.sentence(index)
+    wider = sheet.part(max(first, index - 12), min(stop, index + 12))  # "36 degrees and sunny"
+    if patterns.outdoors.search(wider) and not patterns.people & set(wider.split()):
+        return True
+    behind = sheet.part(last + 1, min(last + 4, end))
+    before = sheet.part(max(start, index - 3), index)
+    inside_of = behind.startswith("in ") and patterns.rooms.search(behind) is not None
+    return inside_of or patterns.rooms.search(before) is not None
 
 
 def _lone_decimal(sheet: Sheet, index: int) -> bool:
-    """ "38.5 now": one decimal, in the body's range, with nothing beside it that says otherwise."""
+    """ "38.5 now": one decimal in the body's range; or nothing else said than "thirty-nine two"."""
     number = sheet.tokens[index].number
     assert number is not None
-    return (
-        number.decimals == 1
-        and sheet.norm(index + 1) in _patterns().may_follow | _patterns().weekdays
-        and sheet.norm(index - 1) not in ("/", "<other>")
-    )
+    if number.with_tail is not None:
+        first, last = sheet.sentence(index)
+        return is_bare(sheet, first, last)
+    return number.decimals == 1 and sheet.norm(index - 1) not in ("/", "<other>")
 
 
 def find(page: Page, cues: list[Cue]) -> None:
@@ -161,22 +186,16 @@ def find(page: Page, cues: list[Cue]) -> None:
         own = sheet.norm(index - 1) in ("im", "hes", "shes", "am", "he", "she") and (
             unit is not None or not _whole(sheet, index) or value >= 99
         )
-        if sure or own:
-            if _next_is_outdoors(sheet, last if unit is None else last + 1):
-                continue
-            if sure and sure.group().startswith("thermometer") and _weather(sheet, index, plain_cue=None):
-                continue
-        elif plain is not None:
-            if _weather(sheet, index, plain_cue=plain):
-                continue
-        elif unit is not None:
-            if _weather(sheet, index, plain_cue=None):
-                continue
-        elif not _lone_decimal(sheet, index) or _weather(sheet, index, plain_cue=None):
-            continue
         end = last
         if unit is not None:
             _, end = sheet.indexes(*unit.span())
+        device = sure is not None and sure.group().startswith("thermometer")
+        if not (sure or own) or device:
+            if plain is None and unit is None and not _lone_decimal(sheet, index):
+                continue
+            if _weather(sheet, index, end, plain):
+                continue
+        celsius = compared("temperature", celsius, beyond(sheet, index), _step())
         page.add("temperature", celsius, sheet.characters(index, end), tuple(range(index, last + 1)))
 
 
@@ -185,8 +204,8 @@ def _whole(sheet: Sheet, index: int) -> bool:
     return number is not None and number.whole
 
 
-def _next_is_outdoors(sheet: Sheet, last: int) -> bool:
-    return follows(sheet, last, _patterns().outdoors) is not None
+def _step() -> float:
+    return vocabulary().number("comparing", "step")
 
 
 def find_series(page: Page, cues: list[Cue]) -> None:
@@ -208,7 +227,7 @@ def find_series(page: Page, cues: list[Cue]) -> None:
         lead = (sheet.norm(index - 1), sheet.norm(index - 2))
         if celsius is None or blocked(sheet, index) or lead[1] in ("i", "he", "she", "we"):
             return
-        if follows(sheet, index, _patterns().unit) or _weather(sheet, index, plain_cue=None):
+        if follows(sheet, index, _patterns().unit) or _weather(sheet, index, index, None):
             return
         if not marked(sheet, index, index, time_marks()):
             return

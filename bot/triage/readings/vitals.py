@@ -8,7 +8,9 @@ from functools import cache
 from bot.triage.readings.parts import (
     Cue,
     Page,
+    beyond,
     blocked,
+    compared,
     follows,
     inside,
     nearest_cue,
@@ -17,6 +19,7 @@ from bot.triage.readings.parts import (
 from bot.triage.readings.sheet import Sheet
 from bot.triage.readings.units import convert
 from bot.triage.readings.vocabulary import alternation, vocabulary
+
 
 @cache
 def _unit(name: str) -> re.Pattern[str]:
@@ -61,9 +64,9 @@ def find_pressure_pairs(page: Page, cues: list[Cue]) -> None:
         sure = cue is not None and cue.kind == "systolic"
         if sheet.norm(upper + 1) in ("on", "by", "-") and not sure:
             continue
-        if cue is not None and cue.kind in ("other", "weight", "temperature") and not sure:
-            if sheet.norm(upper + 1) != "/" or cue.kind != "temperature":
-                continue
+        foreign = cue is not None and cue.kind in ("other", "weight", "temperature")
+        if foreign and not (sheet.norm(upper + 1) == "/" and cue and cue.kind == "temperature"):
+            continue
         if not (
             inside(first.value, vocab.range("plausible", "systolic"))
             and inside(second.value, vocab.range("plausible", "diastolic"))
@@ -171,6 +174,8 @@ def find_cued(page: Page, cues: list[Cue]) -> None:
             continue
         found = plausible(cue.kind, number.value)
         if found is not None:
+            step = vocabulary().number("comparing", "step")
+            found = compared(cue.kind, found, beyond(sheet, index), step)
             page.add(cue.kind, found, sheet.characters(index, index), (index,))
 
 
@@ -190,14 +195,22 @@ def _says_value(sheet: Sheet, cue: Cue, index: int) -> bool:
 @cache
 def _hi_lo() -> re.Pattern[str]:
     vocab = vocabulary()
-    cue = alternation([*vocab.words("cues", "sugar"), "meter", "my meter", "monitor"])
-    return re.compile(rf"{cue}(?: (?!hi(?!\S)|lo(?!\S))[a-z]+){{0,5}} (?P<mark>hi|lo)(?!\S)(?! there)")
+    meter = vocab.words("cues", "sugar_meter")
+    cue = alternation([*vocab.words("cues", "sugar"), "monitor", *meter])
+    between = r"(?: (?!(?:hi|lo|high|low)(?!\S))[a-z]+){0,5}"
+    says = r"(?: (?!(?:hi|lo|high|low)(?!\S))[a-z]+){0,2} (?:says|reads|shows|said|reading|showing)"
+    of_else = r"(?! (?:there|heart|pulse|blood|bp|pressure|temp|temperature|and|enough|side))"
+    return re.compile(
+        rf"{cue}{between} (?P<mark>hi|lo)(?!\S)(?! there)"
+        rf"|{alternation(meter)}{says} (?P<word>high|low)(?!\S){of_else}"
+    )
 
 
 def find_off_scale(page: Page) -> None:
     """ "Blood sugar is HI": the meter's word for beyond its range, given as the range's end."""
     vocab = vocabulary()
     for match in _hi_lo().finditer(page.sheet.line):
-        name = "meter_hi_mmol" if match["mark"] == "hi" else "meter_lo_mmol"
+        mark = match["mark"] or match["word"]
+        name = "meter_hi_mmol" if mark.startswith("hi") else "meter_lo_mmol"
         first, last = page.sheet.indexes(*match.span())
         page.add("sugar", vocab.number("plausible", name), page.sheet.characters(first, last), ())

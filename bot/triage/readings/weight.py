@@ -22,7 +22,7 @@ from bot.triage.readings.parts import (
     stretches,
     time_marks,
 )
-from bot.triage.readings.sheet import Sheet
+from bot.triage.readings.sheet import STOP, Sheet
 from bot.triage.readings.units import convert
 from bot.triage.readings.vocabulary import alternation, vocabulary
 
@@ -37,9 +37,12 @@ class _Patterns:
     unitless: re.Pattern[str]
     absolute: re.Pattern[str]
     money: re.Pattern[str]
+    gain_said: re.Pattern[str]
+    loss_said: re.Pattern[str]
     long_ago: re.Pattern[str]
     not_before: frozenset[str]
     made_of: frozenset[str]
+    may_follow: frozenset[str]
     gain: frozenset[str]
     gain_after: frozenset[str]
     earlier: frozenset[str]
@@ -55,7 +58,6 @@ def _patterns() -> _Patterns:
     loss_after = vocab.words("weight_words", "loss_after")
     filler = alternation(vocab.words("weight_words", "fillers"))
     unit_of = {w: name for name in _PINT for w in vocab.words("units", name)}
-    stone = alternation(vocab.words("units", "stone"))
     pound = alternation(vocab.words("units", "pound"))
     unit = alternation(unit_of)
     time = r"(?:min|hour|day|night|week|month|time|year)"
@@ -63,8 +65,7 @@ def _patterns() -> _Patterns:
     quantity = (
         rf"(?:(?P<low># )(?:-|to|or|maybe) )?(?P<n>#|an?(?!\S)) (?P<u>{unit})"
         rf"(?P<half> and a half(?!\S)(?! {unit}))?"
-        rf"(?:(?<={{stone}}) )?"
-    ).replace(r"(?:(?<={stone}) )?", "")
+    )
     rest = rf"(?: (?:and )?(?P<n2>#)(?:(?P<u2> {pound})|(?! ?(?:{time}|{unit}))))?"
     full = quantity + rest
     verbs = alternation([*gain, *loss])
@@ -72,14 +73,15 @@ def _patterns() -> _Patterns:
         re.compile(rf"(?P<verb>{verbs})(?: {filler}){{0,6}} {full}"),
         re.compile(rf"{full}(?: {filler}){{0,2}} (?P<verb>{alternation([*gain_after, *loss_after])})"),
         re.compile(rf"(?<!\S)put(?:ting)?(?: {filler}){{0,4}} {full} on(?!\S)"),
-        re.compile(
-            rf"(?P<verb>{verbs})(?: {filler}){{0,4}} (?P<n>#)(?! (?:{unit}|/|over|°|degrees?|%|times|{time}))"
-        ),
+        re.compile(rf"(?P<verb>{verbs})(?: {filler}){{0,4}} (?P<n>#)(?! (?:{unit}|/|over|°|degrees?|%|times|{time}))"),
         re.compile(full),
         re.compile(alternation(vocab.words("weight_words", "money"))),
+        re.compile(alternation(vocab.words("weight_words", "gain_said"))),
+        re.compile(alternation(vocab.words("weight_words", "loss_said"))),
         re.compile(alternation(vocab.words("weight_words", "long_ago"))),
         frozenset(vocab.words("weight_words", "not_weight_before")),
         frozenset(vocab.words("weight_words", "made_of")),
+        frozenset(vocab.words("weight_words", "may_follow")) | {STOP},
         frozenset(gain),
         frozenset(gain_after),
         frozenset(vocab.words("weight_words", "earlier")),
@@ -111,8 +113,6 @@ def _kilograms(sheet: Sheet, match: re.Match[str]) -> tuple[float, str, tuple[in
         if number.value < 14:
             taken.append(index)
             kilograms = round(kilograms + convert(number.value, "pound", "weight_change"), 4)
-    elif match["n2"] and unit == "kilogram" and not match["u2"]:
-        pass  # a number of something else
     return kilograms, unit, tuple(taken)
 
 
@@ -205,13 +205,13 @@ def find_without_unit(page: Page, cues: list[Cue]) -> None:
         weighed = cue is not None and cue.kind == "weight"
         if not (weighed or match["verb"] in ("gained", "put on")) or not page.free(index):
             continue
+        if sheet.norm(index + 1) not in patterns.may_follow:
+            continue  # "put on 5 layers"
         if cue is not None and not weighed:
             continue
         if blocked(sheet, index) or number.value > 30 or _elsewhere(sheet, first, "pound"):
             continue
-        kilograms = convert(
-            number.value, "pound" if number.value >= 5 else "kilogram", "weight_change"
-        )
+        kilograms = convert(number.value, "pound" if number.value >= 5 else "kilogram", "weight_change")
         if not inside(kilograms, vocabulary().range("plausible", "weight_change_kg")):
             continue
         sign = 1.0 if match["verb"] in patterns.gain else -1.0
@@ -221,6 +221,33 @@ def find_without_unit(page: Page, cues: list[Cue]) -> None:
             sheet.characters(first, index),
             (index,),
             days=_days(page, first, index),
+        )
+
+
+def find_bare_amount(page: Page) -> None:
+    """ "I have gained weight, 8 pounds since Thursday": the sentence says gain, the amount stands
+    alone.
+    """
+    sheet, patterns = page.sheet, _patterns()
+    for match in patterns.absolute.finditer(sheet.line):
+        kilograms, unit, numbers = _kilograms(sheet, match)
+        first, last = sheet.indexes(*match.span())
+        start, end = sentence_range(sheet, first)
+        sentence = sheet.line[start:end]
+        gained = patterns.gain_said.search(sentence)
+        lost = patterns.loss_said.search(sentence)
+        if not (gained or lost) or not all(page.free(i) for i in numbers):
+            continue
+        if not inside(kilograms, vocabulary().range("plausible", "weight_change_kg")):
+            continue
+        if match["n"] != "#" or _of_something(sheet, last) or _elsewhere(sheet, first, unit):
+            continue
+        page.add(
+            "weight_change",
+            kilograms if gained else -kilograms,
+            sheet.characters(first, _end_token(sheet, match, unit)),
+            numbers,
+            days=_days(page, first, last),
         )
 
 
@@ -275,7 +302,7 @@ def _in_kilograms(weights: list[_Weight], sheet: Sheet, weighed: bool) -> list[_
     """All plausible body weights in kilograms; a missing unit is the other's, or told by size."""
     vocab = vocabulary()
     units = [
-        _patterns().unit_of[sheet.norm(w.last if w.unit == "done" else w.last)]
+        _patterns().unit_of[sheet.norm(w.last)]
         for w in weights
         if w.unit == "done" and sheet.norm(w.last) in _patterns().unit_of
     ]
@@ -287,9 +314,7 @@ def _in_kilograms(weights: list[_Weight], sheet: Sheet, weighed: bool) -> list[_
         shared = units[0]
     elif weighed:
         shared = "kilogram" if bare and max(bare) <= 130 else "pound"
-    elif len(bare) == 2 and all(
-        inside(v, vocab.range("plausible", "bare_weights_lb")) for v in bare
-    ):
+    elif len(bare) == 2 and all(inside(v, vocab.range("plausible", "bare_weights_lb")) for v in bare):
         shared = "pound"
     else:
         return []
@@ -317,7 +342,7 @@ def find_two_weights(page: Page, cues: list[Cue]) -> None:
         return
     weighed = any(c.kind == "weight" for c in cues)
     free = sum(1 for i, t in enumerate(sheet.tokens) if t.number and i not in page.taken)
-    if free < 2 or not weighed and free > 2 and not _patterns().absolute.search(sheet.line):
+    if free < 2 or (not weighed and free > 2 and not _patterns().absolute.search(sheet.line)):
         return
     candidates = _weights(page, cues)
     weights = _in_kilograms(candidates, sheet, weighed)
@@ -332,12 +357,15 @@ def find_two_weights(page: Page, cues: list[Cue]) -> None:
             return
     if patterns.long_ago.search(sentence):
         return
-    before, now = first, last
-    if (_said(sheet, first, patterns.later) and not _said(sheet, first, patterns.earlier)) and (
-        _said(sheet, last, patterns.earlier)
-    ):
-        before, now = last, first
-    elif sheet.norm(last.first - 1) in ("from", "was") and sheet.norm(first.first - 1) not in ("from", "was"):
+    before, now, leads = first, last, ("from", "was")
+    swapped = (
+        _said(sheet, first, patterns.later)
+        and not _said(sheet, first, patterns.earlier)
+        and _said(sheet, last, patterns.earlier)
+    )
+    if sheet.norm(last.first - 1) in leads and sheet.norm(first.first - 1) not in leads:
+        swapped = True
+    if swapped:
         before, now = last, first
     change = round(now.value - before.value, 4)
     share = vocabulary().number("plausible", "weight_share")

@@ -18,9 +18,7 @@ from bot.triage.readings.levels import thresholds
 from bot.triage.readings.units import CANONICAL, convert
 from bot.triage.readings.vocabulary import PATH, ReadingsFileError, Vocabulary, vocabulary
 
-CASES: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).parent / "cases" / "readings.yml").read_text(encoding="utf-8")
-)
+CASES: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "cases" / "readings.yml").read_text(encoding="utf-8"))
 TOLERANCE = 0.06
 SYMPTOMS = {
     "fever", "low_temperature", "weight_gain", "weight_loss", "vomiting", "diarrhea", "low_urine",
@@ -81,6 +79,37 @@ def test_case_of_letters_does_not_matter(text: str, expected: list[str], _level:
     found = [(r.kind, r.value, r.days, r.per_hours) for r in find_readings(text)]
     shouted = [(r.kind, r.value, r.days, r.per_hours) for r in find_readings(text.upper())]
     assert shouted == found
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("my tepm is 38.6", "temperature"),
+        ("themometer says 39", "temperature"),
+        ("pusle 128", "pulse"),
+        ("been isck four tiems", "count"),
+        ("gaiend 6 puonds", "weight_change"),
+        ("bloood presure 85", "systolic"),
+        ("glucsoe 280", "sugar"),
+        ("oxgyen 91", "oxygen"),
+    ],
+)
+def test_slips_of_the_finger(text: str, kind: str) -> None:
+    readings = find_readings(text)
+    assert [r.kind for r in readings] == [kind]
+    assert level_of(readings[0])[0] >= Level.URGENT
+
+
+def test_a_word_of_its_own_is_no_slip() -> None:
+    assert find_readings("items 4 from there, the carp weighs 5") == ()
+
+
+@given(st.sampled_from(CASES["readings"]))
+def test_an_unrelated_sentence_never_lowers(case: list[Any]) -> None:
+    text = case[0]
+    level = _worst(find_readings(text))[0]
+    assert _worst(find_readings(f"Hello, thanks for your help. {text}"))[0] >= level
+    assert _worst(find_readings(f"{text}. The weather is nice here"))[0] >= level
 
 
 def test_table_is_large_enough() -> None:
@@ -160,15 +189,15 @@ def test_broken_file_is_named(tmp_path: Path) -> None:
     assert PATH.name == "readings.yml"
 
 
-_WORDS = st.sampled_from(
+_WORDS = (
     "38 38.5 101 85/50 temp pulse sats sugar bp a half hundred and one oh two point stone lb kg up "
     "gained was now from to 81 84 sick times loo twice not peed for since every hours ml only all "
-    "day HI . , - / % \u00b0 \u00bd x 3x 5th #".split()
+    "day HI . , - / % \u00b0 \u00bd x 3x 5th # 0hundred"
 )
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.one_of(st.text(max_size=300), st.lists(_WORDS, max_size=40).map(" ".join)))
+@given(st.one_of(st.text(max_size=300), st.lists(st.sampled_from(_WORDS.split()), max_size=40).map(" ".join)))
 def test_any_string(text: str) -> None:
     for reading in find_readings(text):
         start, end = reading.span
@@ -207,10 +236,21 @@ def test_fast_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece",
-    ["my temp was 38.4 and I was sick 4 times since lunch. ", "1 ", "a", "38 / ", "up a ", "sick twice ",
-     "not had a wee ", "one hundred and "],
-)  # fmt: skip
-def test_long_messages_stay_fast(piece: str) -> None:
-    text = (piece * 2000)[:2000]
-    assert _milliseconds(text, 4) < 20.0
+    ("piece", "limit"),
+    [
+        ("my temp was 38.4 and I was sick 4 times since lunch. ", 20.0),
+        # what nobody writes, but a keyboard can: no blow-up
+        ("1 ", 60.0),
+        ("a", 60.0),
+        ("38 / ", 60.0),
+        ("up a ", 60.0),
+        ("sick twice ", 60.0),
+        ("not had a wee ", 60.0),
+        ("one hundred and ", 60.0),
+        ("gained about nearly over ", 60.0),
+        ("1 stone ", 60.0),
+        ("sugar is ", 60.0),
+    ],
+)
+def test_long_messages_stay_fast(piece: str, limit: float) -> None:
+    assert _milliseconds((piece * 2000)[:2000], 5) < limit

@@ -1,0 +1,79 @@
+# The companion's commands. `make help` lists them.
+SHELL := /bin/bash
+PY := .venv/bin/python
+PYTHON ?= python3
+SETUP := $(PYTHON) bot/runtime/setup.py
+export PYTHONWARNINGS := ignore
+export RASA_TELEMETRY_ENABLED := false
+export SQLALCHEMY_SILENCE_UBER_WARNING := 1
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: run
+run: setup ## set everything up and serve the companion (PORT=5005)
+	@$(PY) -m bot.runtime.train
+	@exec $(PY) -m bot.runtime.serve
+
+.PHONY: test
+test: setup-dev lint types content ## everything CI runs: checks, unit tests, training, conversations over REST
+	$(PY) -m bot.runtime.rasa data validate --fail-on-warnings --data data/nlu data/stories
+	$(PY) -m bot.runtime.train
+	$(PY) -m pytest tests
+
+.PHONY: test-fast
+test-fast: setup-dev lint types ## checks and tests that need no model, within a minute
+	$(PY) -m pytest tests/unit tests/content -m "not model"
+
+.PHONY: test-py311 test-py312
+test-py311 test-py312: test-py%: ## train and answer on the other Python
+	@version=3.$(patsubst 3%,%,$*); $(SETUP) --dev --python $$version && \
+	.venv-$$version/bin/python -m bot.runtime.train --models models/py$* && \
+	IL2_MODELS=models/py$* .venv-$$version/bin/python -m pytest tests/conversations -m "model and not slow" -q
+
+.PHONY: lint
+lint: ## style and format
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+.PHONY: types
+types: ## static types of bot/ and actions/
+	@$(PY) -m mypy
+
+.PHONY: content
+content: ## the gates on questions and answers
+	@$(PY) -m pytest tests/content -q
+
+.PHONY: format
+format: setup-dev ## rewrite the code in the house style
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+.PHONY: train
+train: setup ## train when something changed
+	@$(PY) -m bot.runtime.train
+
+.PHONY: chat
+chat: train ## talk to the trained bot in the terminal
+	@$(PY) -m bot.runtime.chat
+
+.PHONY: about
+about: train ## versions, sizes and memory of what is installed
+	@$(PY) -m bot.runtime.about
+
+.PHONY: encoder
+encoder: setup ## make the sentence encoder's files
+
+.PHONY: setup
+setup:
+	@$(SETUP)
+
+.PHONY: setup-dev
+setup-dev:
+	@$(SETUP) --dev
+
+.PHONY: clean
+clean: ## remove what can be made again
+	rm -rf .venv .venv-3.1* .tools models var reports .rasa .mypy_cache .ruff_cache .pytest_cache

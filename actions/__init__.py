@@ -1,0 +1,1 @@
+"""Custom actions: one file each, on one base class that never raises."""

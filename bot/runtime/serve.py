@@ -1,0 +1,240 @@
+"""``python -m bot.runtime.serve``: the action server and the Rasa server under one supervisor.
+
+Starts both, prints the URL once a real message has been answered, starts a process again that ends, and stops
+everything on Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from bot import clinic as clinics
+from bot.runtime import train
+
+LOGS = Path("var/log")
+START_LIMIT = 120.0
+"""Seconds a process may take until it is ready."""
+STOP_LIMIT = 20.0
+"""Seconds a process gets to end by itself; it finishes messages in flight."""
+FIRST_WAIT, LAST_WAIT = 0.5, 30.0
+"""Seconds before a process that ended is started again, doubled at each end in a row."""
+
+
+class ServeError(Exception):
+    """The companion cannot start; the text is the one sentence for the person at the terminal."""
+
+
+@dataclass
+class Service:
+    """A process that is kept running."""
+
+    name: str
+    command: list[str]
+    health: str
+    environment: dict[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return LOGS / f"{self.name.replace(' ', '-')}.log"
+
+    async def start(self) -> None:
+        """Start the process in a session of its own, so that Ctrl-C reaches the supervisor alone."""
+        LOGS.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+
+    async def keep(self) -> None:
+        """Start the process again whenever it ends."""
+        wait = FIRST_WAIT
+        while True:
+            assert self.process is not None
+            began = time.monotonic()
+            code = await self.process.wait()
+            wait = FIRST_WAIT if time.monotonic() - began > 60 else min(wait * 2, LAST_WAIT)
+            print(f"· the {self.name} ended with code {code}; starting it again", flush=True)
+            await asyncio.sleep(wait)
+            await self.start()
+
+    async def stop(self) -> None:
+        """Ask the process to end, then end it and whatever it started."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        self._signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.process.wait(), STOP_LIMIT)
+        except TimeoutError:
+            self._signal(signal.SIGKILL)
+            await self.process.wait()
+
+    def _signal(self, number: int) -> None:
+        assert self.process is not None
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            return
+
+    async def until_ready(self) -> None:
+        """Wait until the health check answers 200.
+
+        Raises:
+            ServeError: when the process ends or takes too long.
+        """
+        assert self.process is not None
+        limit = time.monotonic() + START_LIMIT
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
+            while time.monotonic() < limit:
+                if self.process.returncode is not None:
+                    raise ServeError(f"the {self.name} did not start: {last_line(self.log)} (see {self.log})")
+                try:
+                    async with session.get(self.health) as answer:
+                        if answer.status == 200:
+                            return
+                except (aiohttp.ClientError, TimeoutError):
+                    pass
+                await asyncio.sleep(0.2)
+        raise ServeError(f"the {self.name} was not ready after {START_LIMIT:.0f} s (see {self.log})")
+
+
+def last_line(log: Path) -> str:
+    """The last words of a process that gave up."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+def chosen_port() -> int:
+    """``PORT``, by default 5005.
+
+    Raises:
+        ServeError: when it is no port number.
+    """
+    given = os.environ.get("PORT", "5005")
+    if not given.isdigit() or not 0 < int(given) < 65536:
+        raise ServeError(f"PORT is {given!r}; write a number from 1 to 65535.")
+    return int(given)
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise a ServeError when the port is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OverflowError as error:
+            raise ServeError(str(error)) from None
+        except OSError as error:
+            raise ServeError(
+                f"port {port} cannot be used ({error.strerror}). Choose another one: PORT={port + 1} make run"
+            ) from None
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def services(host: str, port: int, model: Path) -> list[Service]:
+    """The two processes; the action server is reached over the loopback address alone."""
+    action_port = int(os.environ.get("ACTION_PORT") or free_port())
+    python = sys.executable
+    shared = {
+        "RASA_TELEMETRY_ENABLED": "false",
+        "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+        "PYTHONWARNINGS": "ignore",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+    }
+    actions = Service(
+        "action server",
+        [python, "-m", "bot.runtime.actions", str(action_port)],
+        f"http://127.0.0.1:{action_port}/health",
+        shared,
+    )
+    rasa_environment = {
+        **shared,
+        "ACTION_ENDPOINT_URL": f"http://127.0.0.1:{action_port}/webhook",
+        # Requests over this are refused with 413 before they are read; the channels' own limit is lower.
+        "SANIC_REQUEST_MAX_SIZE": "65536",
+        "SANIC_FALLBACK_ERROR_FORMAT": "json",
+    }
+    command = [python, "-m", "bot.runtime.rasa", "run", "--model", str(model), "--interface", host, "--port", str(port)]
+    command += ["--endpoints", os.environ.get("IL2_ENDPOINTS", "endpoints.yml"), "--credentials", "credentials.yml"]
+    probe = "127.0.0.1" if host == "0.0.0.0" else host
+    return [actions, Service("Rasa server", command, f"http://{probe}:{port}/health", rasa_environment)]
+
+
+async def serve() -> None:
+    """Start, watch and stop both processes.
+
+    Raises:
+        ServeError: when they cannot start.
+    """
+    host, port, model = os.environ.get("HOST", "127.0.0.1"), chosen_port(), train.model_path()
+    clinics.load()
+    check_free(host, port)
+    if not model.is_file():
+        raise ServeError(f"there is no trained model ({model}). Run: make train")
+    Path("var").mkdir(exist_ok=True)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+
+    running = services(host, port, model)
+    for service in running:
+        service.log.unlink(missing_ok=True)
+    keepers: list[asyncio.Task[None]] = []
+    stop = asyncio.ensure_future(stopped.wait())
+    try:
+        print("· starting the action server and the Rasa server", flush=True)
+        await asyncio.gather(*(service.start() for service in running))
+        ready = asyncio.gather(*(service.until_ready() for service in running))
+        await asyncio.wait((ready, stop), return_when=asyncio.FIRST_COMPLETED)
+        if stopped.is_set():
+            ready.cancel()
+            return
+        await ready
+        print(f"The companion answers at http://{host}:{port}/ (Ctrl-C stops it)", flush=True)
+        keepers = [asyncio.ensure_future(service.keep()) for service in running]
+        await stop
+    finally:
+        stop.cancel()
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*(service.stop() for service in running))
+        print("· stopped", flush=True)
+
+
+def main() -> int:
+    """Serve until told to stop."""
+    try:
+        asyncio.run(serve())
+    except (ServeError, clinics.ClinicError) as error:
+        print(f"Not started: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
