@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from rasa.shared.core.events import BotUttered, Event, SlotSet, UserUttered
+from rasa.shared.core.events import BotUttered, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 EVENTS_READ = 400
 """Latest events that are looked at; a conversation of 500 turns costs no more than one of 40."""
 
 CONTACT_PREFIX = "utter_contact_"
+GRAVE = ("soon", "urgent", "emergency", "crisis")
+"""Levels of contact texts that are kept in mind, the gravest last."""
 CALLED = "called_team"
 
 
@@ -25,7 +27,7 @@ class Conversation:
         last_actions: the bot's utterances of the last turn, in order, e.g. ``("utter_faq/mouth_rinse",)``.
         last_answers: ids of the last leaflet answers given, also when small talk came between.
         given: ids of all answers given, latest last.
-        contact_level: level of the escalation that the patient has not said to have called about, or "".
+        contact_level: gravest level of the escalations that the patient has not said to have called about, or "".
         crisis_open: whether thoughts of suicide were raised in this conversation.
         open_symptoms: symptoms of the last assessed message.
         asked: what the bot asked last, e.g. ``setting``, or "".
@@ -86,12 +88,9 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
             if answers:
                 last_answers = answers
                 given.extend(answers)
-            if action.startswith(CONTACT_PREFIX):
-                contact = action.removeprefix(CONTACT_PREFIX)
+            contact = max(contact, action.removeprefix(CONTACT_PREFIX), key=_grave)
             if event.metadata.get("asks"):
                 asked_before.add(str(event.metadata["asks"]))
-        elif isinstance(event, SlotSet):
-            continue
     last = turn or last_turn
     return Conversation(
         previous=tuple(previous[-6:]),
@@ -106,6 +105,10 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
         country=country,
         asked_before=frozenset(asked_before),
     )
+
+
+def _grave(name: str) -> int:
+    return GRAVE.index(name) if name in GRAVE else -1
 
 
 def _answers(event: BotUttered) -> tuple[str, ...]:

@@ -150,6 +150,8 @@ class _Turn:
                 }
             },
         }
+        if self._parsed.get("intent", {}).get("name") == "two_answers" and not self._this_turn():
+            return message  # the next topics stand under the second answer
         following = [a for n in answer.next if (a := self._nlg._catalogue.get(n)) and a.id not in self.talk.given]
         if following:
             message["buttons"] = _buttons(self._say(a.title) for a in following[:3])

@@ -2,8 +2,6 @@
 
 Kernel ridge regression over two views of the text: the sentence vector (meaning; cubic kernel) and TF-IDF of words and
 characters (names, numbers, spellings). It has a closed form, so it trains in seconds and always gives the same model.
-A label's confidence is the calibrated probability that the label is right, from its score, its lead over the next label
-and its cosine to the nearest training example; a high score alone says only that the other labels fit worse.
 No Rasa import; nothing is pickled.
 """
 
@@ -35,21 +33,11 @@ _VIEWS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Logistic weights that turn a label's score, lead and nearest cosine into a probability (``make calibrate``)."""
-
-    bias: float = -1.14
-    score: float = 3.27
-    lead: float = 2.90
-    cosine: float = -0.10
-
-
-@dataclass(frozen=True)
 class Ranked:
-    """A label with its confidence in [0, 1]."""
+    """A label with its score: about 1 for a text like its examples, about 0 for any other, sometimes a little outside."""
 
     label: str
-    confidence: float
+    score: float
 
 
 class Ranker:
@@ -63,7 +51,6 @@ class Ranker:
         owners: npt.NDArray[np.int32],
         weights: Floats,
         text_weights: npt.NDArray[np.float16],
-        calibration: Calibration,
     ) -> None:
         """Put a ranker together.
 
@@ -74,16 +61,13 @@ class Ranker:
             owners: the label of each example, (n,).
             weights: dual weights of the examples, (n, k).
             text_weights: the TF-IDF kernel is linear, so its part of the score needs only this, (terms, k).
-            calibration: turns measures into a probability.
         """
         self.labels = tuple(labels)
         self._vectorizers, self._vectors, self._owners = vectorizers, vectors, owners
-        self._weights, self._text_weights, self._calibration = weights, text_weights, calibration
+        self._weights, self._text_weights = weights, text_weights
 
     @classmethod
-    def fit(
-        cls, texts: Sequence[str], vectors: Floats, labels: Sequence[str], calibration: Calibration | None = None
-    ) -> Ranker:
+    def fit(cls, texts: Sequence[str], vectors: Floats, labels: Sequence[str]) -> Ranker:
         """Learn from texts, their sentence vectors (n, 384) and their labels.
 
         Raises:
@@ -112,28 +96,20 @@ class Ranker:
         weights = scipy.linalg.cho_solve(factor, target, overwrite_b=True, check_finite=False)
         weights = weights.astype(np.float16).astype(np.float32)
         text_weights = (features.T @ weights).astype(np.float16)
-        return cls(names, vectorizers, vectors, owners, weights, text_weights, calibration or Calibration())
+        return cls(names, vectorizers, vectors, owners, weights, text_weights)
 
-    def measure(self, text: str, vector: Floats) -> tuple[Floats, Floats, Floats]:
-        """Score, lead over the best other label, and cosine to the nearest example, for every label."""
+    def scores(self, text: str, vector: Floats) -> Floats:
+        """The score of every label for a text and its sentence vector, in the order of :attr:`labels`."""
         cosines = self._vectors @ vector
         features = _features(self._vectorizers, [text])
         from_text = features.data @ self._text_weights[features.indices].astype(np.float32)
         scores = (1 - TEXT_SHARE) * (_meaning(cosines) @ self._weights) + TEXT_SHARE / len(_VIEWS) * from_text
-        first, second = np.partition(scores, -2)[-1], np.partition(scores, -2)[-2]
-        lead = scores - np.where(scores == first, second, first)
-        nearest = np.full(len(self.labels), -1, dtype=np.float32)
-        np.maximum.at(nearest, self._owners, cosines)
-        return scores, lead, nearest
+        return np.asarray(scores, dtype=np.float32)
 
     def rank(self, text: str, vector: Floats) -> list[Ranked]:
-        """All labels for a text and its sentence vector, most confident first."""
-        scores, lead, nearest = self.measure(text, vector)
-        c = self._calibration
-        logit = c.bias + c.score * scores + c.lead * lead + c.cosine * nearest
-        confidence = 1 / (1 + np.exp(-logit))
-        order = np.argsort(-scores, kind="stable")
-        return [Ranked(self.labels[i], float(confidence[i])) for i in order]
+        """All labels for a text and its sentence vector, highest score first."""
+        scores = self.scores(text, vector)
+        return [Ranked(self.labels[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
 
     def save(self, folder: Path) -> None:
         """Write arrays and JSON into ``folder``."""
@@ -143,7 +119,6 @@ class Ranker:
         described = {
             "labels": self.labels,
             "vocabularies": vocabularies,
-            "calibration": vars(self._calibration),
         }
         (folder / "ranker.json").write_text(json.dumps(described), encoding="utf-8")
         np.savez_compressed(
@@ -173,7 +148,6 @@ class Ranker:
                 arrays["owners"],
                 arrays["weights"].astype(np.float32),
                 arrays["text_weights"],
-                Calibration(**described["calibration"]),
             )
 
 

@@ -29,35 +29,32 @@ def _clinic() -> clinics.Clinic:
     return clinics.load()
 
 
-def static(response: str) -> Reply:
-    """A shared response as a reply, in its form for a patient of whom nothing is known."""
+def static(response: str) -> list[Reply]:
+    """A shared response in the stock shape of replies, in its form for a patient of whom nothing is known."""
     variant = next(v for v in _responses()[response] if not v.get("condition"))
-    reply: Reply = {"text": clinics.fill(variant["text"].strip(), clinics.details(_clinic()))}
+    replies: list[Reply] = [{"text": clinics.fill(variant["text"].strip(), clinics.details(_clinic()))}]
     referral = (variant.get("metadata") or {}).get("referral")
     if referral:
-        reply["custom"] = {"referral": {"reason": referral}}
-    return reply
+        replies.append({"custom": {"referral": {"reason": referral}}})
+    return replies
 
 
 def screen(text: str) -> list[Reply]:
     """What a patient must read about a message even if nothing else works: empty when it holds no red flag."""
     assessment = assess(text)
     if assessment.bystander:
-        return [static("utter_contact_bystander")]
+        return static("utter_contact_bystander")
     if assessment.level is Level.NONE:
         return []
     name = "crisis" if assessment.crisis else assessment.level.label
-    reply = static(f"utter_contact_{name}")
-    reply["custom"] = {
-        "escalation": {
-            "level": assessment.level.label,
-            "symptoms": list(assessment.symptoms),
-            "setting": assessment.setting or "home",
-        }
+    escalation = {
+        "level": assessment.level.label,
+        "symptoms": list(assessment.symptoms),
+        "setting": assessment.setting or "home",
     }
-    return [reply]
+    return [*static(f"utter_contact_{name}"), {"custom": {"escalation": escalation}}]
 
 
 def fallback(text: str) -> list[Reply]:
     """The reply to a message whose turn gave none: the red-flag text if it holds one, and the honest apology."""
-    return [*screen(text), static("utter_technical")]
+    return [*screen(text), *static("utter_technical")]

@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import unicodedata
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 
 from bot import safety
+from bot.escalations import Escalation, Outbox, conversation_hash
 from bot.safety import Reply
 
 logger = logging.getLogger(__name__)
@@ -131,38 +133,63 @@ class _Queue:
                 del self._waiting[sender], self._locks[sender]
 
 
+def _to(sender: str, replies: list[Reply]) -> list[Reply]:
+    return [{"recipient_id": sender, **reply} for reply in replies]
+
+
 class Core:
     """Runs turns for a channel."""
 
-    def __init__(self, handler: Handler, channel: str) -> None:
-        """Take Rasa's message handler and the channel's name."""
-        self._handler, self._channel = handler, channel
+    def __init__(self, handler: Handler, channel: str, outbox: Outbox | None = None) -> None:
+        """Take Rasa's message handler, the channel's name and where escalations are recorded."""
+        self._handler, self._channel, self._outbox = handler, channel, outbox
         self._queue = _Queue()
         self._running: set[asyncio.Task[None]] = set()
 
     async def turn(self, sender: str, text: str) -> list[Reply]:
         """The replies to a message: at least one, within :data:`DEADLINE` seconds, whatever fails."""
         if not text:
-            return [{"recipient_id": sender, **safety.static("utter_empty_message")}]
-        collector = Collector()
+            return _to(sender, safety.static("utter_empty_message"))
+        collector, message_id = Collector(), uuid.uuid4().hex
         # A task of its own: a caller who hangs up does not take the turn with him.
-        task = asyncio.ensure_future(self._handle(sender, text, collector))
+        task = asyncio.ensure_future(self._handle(sender, text, collector, message_id))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         await asyncio.wait({task}, timeout=SOON)
         if not task.done() and not collector.messages:
             urgent = safety.screen(text)
             if urgent:
-                return [{"recipient_id": sender, **reply} for reply in urgent]
+                return await self._done(sender, message_id, urgent)
             await asyncio.wait({task}, timeout=DEADLINE - SOON)
         if not collector.messages:
             logger.error("A turn on %s gave no reply; the safe reply was sent.", self._channel)
-            return [{"recipient_id": sender, **reply} for reply in safety.fallback(text)]
-        return list(collector.messages)
+            return await self._done(sender, message_id, safety.fallback(text))
+        return await self._done(sender, message_id, list(collector.messages))
 
-    async def _handle(self, sender: str, text: str, collector: Collector) -> None:
+    async def _done(self, sender: str, message_id: str, replies: list[Reply]) -> list[Reply]:
+        """Record what the patient was told to call about, also where the action server could not.
+
+        The action records the same message under the same id, so it is kept once.
+        """
+        for reply in replies:
+            told = (reply.get("custom") or {}).get("escalation")
+            if told:
+                try:
+                    await asyncio.to_thread(self._record, sender, message_id, told)
+                except Exception as error:  # the patient's reply does not depend on the record
+                    logger.error("An escalation could not be recorded: %s.", type(error).__name__)
+        return _to(sender, replies)
+
+    def _record(self, sender: str, message_id: str, told: dict[str, Any]) -> None:
+        self._outbox = self._outbox or Outbox()
+        conversation = conversation_hash(sender)
+        symptoms, setting = tuple(told["symptoms"]), told["setting"]
+        self._outbox.record(Escalation(message_id, conversation, told["level"], symptoms, self._channel, setting))
+
+    async def _handle(self, sender: str, text: str, collector: Collector, message_id: str) -> None:
         try:
             async with self._queue.turn(sender):
-                await self._handler(UserMessage(text, collector, sender, input_channel=self._channel))
+                message = UserMessage(text, collector, sender, input_channel=self._channel, message_id=message_id)
+                await self._handler(message)
         except Exception as error:  # the text of the error may hold the patient's words
             logger.error("A turn on %s failed: %s.", self._channel, type(error).__name__)

@@ -14,6 +14,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse, json, raw
 
 from bot.channels.core import Collector, Handler
+from bot.content import FAQ
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class SiteInput(InputChannel):
 
     def __init__(self) -> None:
         """Nothing is probed yet."""
-        self._good_until = 0.0
+        self._good_until, self._answered = 0.0, False
 
     @classmethod
     def name(cls) -> str:
@@ -62,7 +63,7 @@ class SiteInput(InputChannel):
 
         @routes.get("/health")
         async def health(request: Request) -> HTTPResponse:
-            ready = await self._ready(on_new_message)
+            ready = await self._ready(on_new_message, request.app.ctx.agent)
             return json({"status": "ready" if ready else "starting"}, status=200 if ready else 503)
 
         for path, (file, kind) in PAGES.items():
@@ -81,19 +82,26 @@ class SiteInput(InputChannel):
 
         return routes
 
-    async def _ready(self, handler: Handler) -> bool:
-        """Whether a real question gets a real answer; the probe is a conversation of its own each time."""
+    async def _ready(self, handler: Handler, agent: Any) -> bool:
+        """Whether a real question gets a real answer.
+
+        The first probe is a whole turn; later ones only understand the question, so that no conversation is stored.
+        """
         if time.monotonic() < self._good_until:
             return True
-        collector = Collector()
         try:
-            await handler(UserMessage(PROBE, collector, f"health-{uuid.uuid4().hex}", input_channel=self.name()))
+            if self._answered:
+                understood = (await agent.parse_message(PROBE))["intent"]["name"] == FAQ
+            else:
+                collector = Collector()
+                await handler(UserMessage(PROBE, collector, f"health-{uuid.uuid4().hex}", input_channel=self.name()))
+                understood = any("answer" in (message.get("custom") or {}) for message in collector.messages)
         except Exception as error:
             logger.error("The health probe failed: %s.", type(error).__name__)
-        if any("answer" in (message.get("custom") or {}) for message in collector.messages):
-            self._good_until = time.monotonic() + PROBE_AGAIN
-            return True
-        return False
+            understood = False
+        self._answered = self._answered or understood
+        self._good_until = time.monotonic() + PROBE_AGAIN if understood else 0.0
+        return understood
 
 
 def _page(file: str, kind: str) -> Any:

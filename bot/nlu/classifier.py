@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,22 +26,56 @@ from bot.content import FAQ, Catalogue
 from bot.encoder import SentenceEncoder, default_path
 from bot.nlu import parts
 from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_text, sentence_vector
-from bot.ranker import Calibration, Ranked, Ranker
+from bot.ranker import Ranked, Ranker
 
 CANDIDATES = "candidates"
 GATE_PREFIX = "red_flag_"
 """Intents of this prefix are the gate's to give: its own detectors learn from their examples."""
-GIVEN = ("two_questions", "offer_choices", "not_understood", "other_language", "normal_reading")
-"""Intents that come from decisions, not from examples."""
+GIVEN = ("two_answers", "offer_choices", "not_understood", "other_language", "normal_reading", "symptom_asked")
+"""Intents that come from decisions, or whose examples are for the gate alone."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All labels for a text, highest score first, and the probability that a leaflet answers it."""
+
+    labels: tuple[Ranked, ...]
+    scope: float
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Logistic weights for the probability that a leaflet answers a text; fitted on the development set.
+
+    Attributes:
+        bias: the constant.
+        best: weight of the best answer's score.
+        balance: weight of the sum of the positive scores of all answers, less that of all other labels.
+        against: weight of the best score among the other labels (declines, small talk, ...).
+    """
+
+    bias: float = -7.24
+    best: float = 6.89
+    balance: float = 3.51
+    against: float = -5.60
+
+    def probability(self, labels: Iterable[Ranked]) -> float:
+        """The probability for a ranking."""
+        answers, others = [0.0], [0.0]
+        for ranked in labels:
+            (answers if ranked.label.startswith(f"{FAQ}/") else others).append(max(0.0, ranked.score))
+        balance = sum(answers) - sum(others)
+        logit = self.bias + self.best * max(answers) + self.balance * balance + self.against * max(others)
+        return 1 / (1 + math.exp(-logit))
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Rankings of one message: whole, of its parts ``(text, ranking)``, and read after the last answer's title."""
+    """Rankings of one message: whole, of its parts, and read after the last answer's title (None without one)."""
 
-    whole: list[Ranked]
-    parts: list[tuple[str, list[Ranked]]]
-    in_context: list[Ranked]
+    whole: Ranking
+    parts: tuple[Ranking, ...] = ()
+    in_context: Ranking | None = None
 
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -56,8 +92,8 @@ class TopicClassifier(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``calibration``: see :class:`bot.ranker.Calibration`."""
-        return {"calibration": {}}
+        """``scope``: see :class:`Scope`."""
+        return {"scope": {}}
 
     @classmethod
     def required_components(cls) -> list[type]:
@@ -74,7 +110,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
     ) -> None:
         """Build from a trained ranker and the answers' titles."""
         self._model_storage, self._resource = model_storage, resource
-        self._calibration = Calibration(**config.get("calibration", {}))
+        self._scope = Scope(**config.get("scope", {}))
         self._ranker, self._titles = ranker, titles or {}
 
     @classmethod
@@ -119,7 +155,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
                 texts.append(text)
                 vectors.append(encoder.encode(text))
                 labels.append(answer.id)
-        self._ranker = Ranker.fit(texts, np.stack(vectors), labels, self._calibration)
+        self._ranker = Ranker.fit(texts, np.stack(vectors), labels)
         self._titles = {answer.id: answer.title.lower() for answer in answers.values()}
         with self._model_storage.write_to(self._resource) as folder:
             self._ranker.save(folder)
@@ -135,19 +171,22 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         return messages
 
     def _candidates(self, message: Message, tracker: DialogueStateTracker | None) -> Candidates:
-        assert self._ranker is not None, "process is only called on a trained model"
-        whole = self._ranker.rank(repaired_text(message), sentence_vector(message))
-        pieces = [(piece, self._rank(piece, message)) for piece in parts.questions(message.get(TEXT))]
+        sentence = repaired_text(message)
+        whole = self._rank(sentence, sentence_vector(message))
+        pieces = tuple(self._rank(_repaired(piece, message)) for piece in parts.questions(message.get(TEXT)))
         last = conversation.read(tracker).last_answers
-        in_context: list[Ranked] = []
-        if last and last[-1] in self._titles:
-            text = f"{self._titles[last[-1]]} {repaired_text(message)}"
-            ranking = self._ranker.rank(text, SentenceEncoder.load(default_path()).encode(text))
-            in_context = [r for r in ranking if r.label.startswith(f"{FAQ}/")]
-        return Candidates(whole, pieces, in_context)
+        title = self._titles.get(last[-1]) if last else None
+        return Candidates(whole, pieces, self._rank(f"{title} {sentence}") if title else None)
 
-    def _rank(self, piece: str, message: Message) -> list[Ranked]:
-        assert self._ranker is not None
-        lemmas = {token.text: token.lemma for token in message.get(TOKENS_NAMES[TEXT], []) if isinstance(token, Token)}
-        text = " ".join(lemmas.get(word.strip("?!.,;:"), word.lower().strip("?!.,;:")) for word in piece.split())
-        return self._ranker.rank(text, SentenceEncoder.load(default_path()).encode(text))
+    def _rank(self, text: str, vector: np.ndarray[Any, Any] | None = None) -> Ranking:
+        assert self._ranker is not None, "only a trained model ranks"
+        if vector is None:
+            vector = SentenceEncoder.load(default_path()).encode(text)
+        labels = tuple(self._ranker.rank(text, vector))
+        return Ranking(labels, self._scope.probability(labels))
+
+
+def _repaired(piece: str, message: Message) -> str:
+    lemmas = {token.text: token.lemma for token in message.get(TOKENS_NAMES[TEXT], []) if isinstance(token, Token)}
+    words = (word.strip("?!.,;:") for word in piece.split())
+    return " ".join(lemmas.get(word, word.lower()) for word in words)

@@ -36,5 +36,5 @@ def questions(text: str) -> list[str]:
 
 
 def asks(text: str) -> bool:
-    """Whether a message asks something, by its marks and words."""
-    return bool(_ASKS.search(text))
+    """Whether a message, or one of its parts, asks something, by its marks and words."""
+    return any(_ASKS.search(part) for part in (text, *questions(text)))

@@ -7,6 +7,7 @@ same message is still given, after the advice.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,12 @@ from bot.triage.classifier import OTHER, ReportClassifier, Thresholds
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
 ORDINARY_EVERY = 3
-ANSWERED = ("faq", "two_questions")
+ACKNOWLEDGES = ("called_team", "tell_escalation_again")
+ANSWERED = ("faq", "two_answers")
 """Intents whose answer is still given after an escalation."""
+
+
+_LEVELS = {**{level.label: level for level in Level}, "crisis": Level.EMERGENCY}
 
 
 def triage_context(talk: Conversation) -> Context:
@@ -43,12 +48,9 @@ def triage_context(talk: Conversation) -> Context:
         open_symptoms=talk.open_symptoms,
         bot_asked=talk.asked or None,
         setting=talk.setting or None,
-        last_level=Level.from_label(talk.contact_level) if talk.contact_level in _LEVELS else Level.NONE,
+        last_level=_LEVELS.get(talk.contact_level, Level.NONE),
         crisis_open=talk.crisis_open,
     )
-
-
-_LEVELS = {level.label for level in Level}
 
 
 def verdict(assessment: Assessment, intent: str, text: str) -> str:
@@ -167,11 +169,13 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         talk = conversation.read(tracker)
         for message in messages:
             text = message.get(TEXT) or ""
-            assessment = assess(text, triage_context(talk))
+            before = message.get(INTENT) or {"name": "not_understood", "confidence": 0.0}
+            # "I have called them" speaks of the call, not of the symptom before it.
+            context = triage_context(talk if before["name"] not in ACKNOWLEDGES else replace(talk, open_symptoms=()))
+            assessment = assess(text, context)
             if self._classifier is not None and text:
                 assessment = self._classifier.add(assessment, text, repaired_text(message), sentence_vector(message))
             message.set("assessment", describe(assessment), add_to_output=True)
-            before = message.get(INTENT) or {"name": "not_understood", "confidence": 0.0}
             after = verdict(assessment, before["name"], text)
             if after != before["name"]:
                 message.set(INTENT, {"name": after, "confidence": 1.0}, add_to_output=True)

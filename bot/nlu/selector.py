@@ -25,7 +25,7 @@ from bot import conversation
 from bot.content import FAQ, UTTER, Answer, Catalogue
 from bot.conversation import Conversation
 from bot.nlu import language
-from bot.nlu.classifier import CANDIDATES, Candidates
+from bot.nlu.classifier import CANDIDATES, Candidates, Ranking
 from bot.ranker import Ranked
 
 RETRIEVAL = (FAQ, "decline", "chitchat", "followup")
@@ -41,12 +41,21 @@ CONTEXT_WORDS = 8
 
 @dataclass(frozen=True)
 class Bands:
-    """Confidence bands; calibrated on held-out questions, see docs/qa.md."""
+    """Where the selector draws its lines; calibrated on the development set, see docs/qa.md.
 
-    answer: float
-    offer: float
-    context: float
-    other: float
+    Attributes:
+        answer: probability from which a leaflet answer is given.
+        offer: probability from which the nearest topics are offered.
+        other: score from which a decline, small talk or another intent is believed.
+        sibling: share of the best score from which a second answer of the same topic is given too.
+        rival: the same for an answer of another topic.
+    """
+
+    answer: float = 0.65
+    offer: float = 0.25
+    other: float = 0.15
+    sibling: float = 0.5
+    rival: float = 0.75
 
 
 @dataclass(frozen=True)
@@ -69,64 +78,63 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     if code:
         return Choice("other_language", 1.0, detail=code)
 
-    top = candidates.whole[0]
+    whole = candidates.whole
+    top = whole.labels[0]
     kind = top.label.partition("/")[0]
-    if kind == "followup" and top.confidence >= bands.other:
+    if kind == "followup" and top.score >= bands.other:
         return _follow_up(top, candidates, talk, catalogue, bands)
-    two = _two(candidates.parts, bands)
-    if len(two) == 2:
-        return Choice("two_questions", min(r.confidence for r in two), tuple(r.label for r in two))
-    if kind == FAQ:
-        return _answer(text, top, candidates, catalogue, bands)
-    if two and two[0].confidence > top.confidence:
-        return Choice(FAQ, two[0].confidence, (two[0].label,))
-    if top.confidence >= bands.other:
-        return Choice(kind, top.confidence, (top.label,))
-    return _offer(candidates.whole, bands)
+    if kind not in (FAQ, "decline") and top.score >= bands.other and whole.scope < bands.answer:
+        return Choice(kind, top.score, (top.label,))
+    several = _several(candidates.parts, bands)
+    if len(several) == 2:
+        return Choice("two_answers", whole.scope, several)
+    if whole.scope >= bands.answer:
+        return _answers(whole, catalogue, bands)
+    if several and kind == FAQ:
+        return Choice(FAQ, whole.scope, several)
+    nearby = candidates.in_context
+    if nearby and len(text.split()) <= CONTEXT_WORDS and nearby.scope >= bands.answer and kind == FAQ:
+        return _answers(nearby, catalogue, bands)
+    if kind != FAQ and top.score >= bands.other:
+        return Choice(kind, top.score, (top.label,))
+    near = tuple(r.label for r in whole.labels[:12] if r.label.startswith(f"{FAQ}/"))[:3]
+    intent = "offer_choices" if near and whole.scope >= bands.offer else "not_understood"
+    return Choice(intent, 1 - whole.scope, offers=near)
 
 
-def _answer(text: str, top: Ranked, candidates: Candidates, catalogue: Catalogue, bands: Bands) -> Choice:
-    if top.confidence >= bands.answer:
-        return Choice(FAQ, top.confidence, (top.label,))
-    nearest = candidates.in_context[0] if candidates.in_context else None
-    if nearest and len(text.split()) <= CONTEXT_WORDS and nearest.confidence >= bands.context:
-        return Choice(FAQ, nearest.confidence, (nearest.label,))
-    return _offer(candidates.whole, bands)
+def _answers(ranking: Ranking, catalogue: Catalogue, bands: Bands) -> Choice:
+    """The best answer, and the next one where the two are close."""
+    first, second = [r for r in ranking.labels if r.label.startswith(f"{FAQ}/")][:2]
+    one, two = catalogue.get(first.label), catalogue.get(second.label)
+    share = bands.sibling if one and two and one.topic == two.topic else bands.rival
+    if second.score >= share * first.score:
+        return Choice("two_answers", ranking.scope, (first.label, second.label))
+    return Choice(FAQ, ranking.scope, (first.label,))
 
 
-def _two(pieces: Sequence[tuple[str, list[Ranked]]], bands: Bands) -> list[Ranked]:
-    found: list[Ranked] = []
-    for _, ranking in pieces:
-        best = ranking[0]
-        known = best.label in [r.label for r in found]
-        if best.label.startswith(f"{FAQ}/") and best.confidence >= bands.answer and not known:
-            found.append(best)
-    return found[:2]
-
-
-def _offer(ranking: Sequence[Ranked], bands: Bands) -> Choice:
-    near = [r for r in ranking[:12] if r.label.startswith(f"{FAQ}/")][:3]
-    if ranking[0].confidence >= bands.offer and near:
-        return Choice("offer_choices", ranking[0].confidence, offers=tuple(r.label for r in near))
-    return Choice("not_understood", 1 - ranking[0].confidence, offers=tuple(r.label for r in near))
+def _several(pieces: Sequence[Ranking], bands: Bands) -> tuple[str, ...]:
+    """The answers of the parts that are surely questions of their own, at most two, in order."""
+    found = [r.labels[0].label for r in pieces if r.scope >= bands.answer and r.labels[0].label.startswith(f"{FAQ}/")]
+    return tuple(dict.fromkeys(found))[:2]
 
 
 def _follow_up(top: Ranked, candidates: Candidates, talk: Conversation, catalogue: Catalogue, bands: Bands) -> Choice:
     kind = top.label.partition("/")[2]
     last = catalogue.get(talk.last_answers[-1]) if talk.last_answers else None
-    plain = Choice("followup", top.confidence, (top.label,))
+    plain = Choice("followup", top.score, (top.label,))
     if last is None:
         return plain
     if kind == "more":
         following = [a for a in _neighbours(last, catalogue) if a not in talk.given]
-        return Choice(FAQ, top.confidence, (following[0],)) if following else plain
-    if kind in ("other_one", "correction", "for_partner") and candidates.in_context:
-        others = [r for r in candidates.in_context if r.label != last.id]
-        same = [r for r in others if (a := catalogue.get(r.label)) and a.topic == last.topic]
-        if others[0].confidence >= bands.answer:
-            return Choice(FAQ, others[0].confidence, (others[0].label,))
+        return Choice(FAQ, 1.0, (following[0],)) if following else plain
+    nearby = candidates.in_context
+    if kind in ("other_one", "correction", "for_partner") and nearby:
+        others = [r.label for r in nearby.labels if r.label.startswith(f"{FAQ}/") and r.label != last.id]
+        if nearby.scope >= bands.answer and nearby.labels[0].label == others[0]:
+            return Choice(FAQ, nearby.scope, (others[0],))
+        same = tuple(a for a in others if catalogue.answers[a].topic == last.topic)
         if kind != "for_partner" and same:
-            return Choice("offer_choices", top.confidence, offers=tuple(r.label for r in same[:3]))
+            return Choice("offer_choices", top.score, offers=same[:3])
     return plain
 
 
@@ -141,8 +149,8 @@ class AnswerSelector(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """The confidence bands."""
-        return {"answer": 0.45, "offer": 0.30, "context": 0.45, "other": 0.30}
+        """``bands``: see :class:`Bands`."""
+        return {"bands": {}}
 
     def __init__(
         self,
@@ -153,7 +161,7 @@ class AnswerSelector(GraphComponent, IntentClassifier):
     ) -> None:
         """Build from the retrieval responses."""
         self._model_storage, self._resource = model_storage, resource
-        self._bands = Bands(*(float(config[name]) for name in ("answer", "offer", "context", "other")))
+        self._bands = Bands(**config.get("bands", {}))
         self._catalogue = Catalogue.from_responses(responses or {})
 
     @classmethod
@@ -200,12 +208,12 @@ class AnswerSelector(GraphComponent, IntentClassifier):
                 _set(message, Choice("not_understood", 1.0), [])
             else:
                 choice = choose(message.get(TEXT), candidates, talk, self._catalogue, self._bands)
-                _set(message, choice, candidates.whole)
+                _set(message, choice, candidates.whole.labels)
         return messages
 
 
 def _set(message: Message, choice: Choice, ranking: Sequence[Ranked]) -> None:
-    top = [{"name": r.label, "confidence": r.confidence} for r in ranking[:5]]
+    top = [{"name": r.label, "confidence": r.score} for r in ranking[:5]]
     message.set(INTENT, {"name": choice.intent, "confidence": choice.confidence}, add_to_output=True)
     message.set("intent_ranking", top, add_to_output=True)
     selected: dict[str, Any] = {"all_retrieval_intents": list(RETRIEVAL)}
@@ -214,7 +222,7 @@ def _set(message: Message, choice: Choice, ranking: Sequence[Ranked]) -> None:
         mine = [label for label in choice.labels if label.startswith(f"{name}/")]
         label = mine[0] if mine else best[name].label if name in best else None
         if label:
-            confidence = choice.confidence if mine else best[name].confidence
+            confidence = choice.confidence if mine else best[name].score
             selected[name] = _selected(label, confidence)
     if len(choice.labels) > 1:
         selected["second"] = _selected(choice.labels[1], choice.confidence)

@@ -14,11 +14,15 @@ without_tensorflow.install()
 from rasa.core.agent import Agent  # noqa: E402
 from rasa.shared.core.domain import Domain  # noqa: E402
 from rasa.utils.endpoints import EndpointConfig  # noqa: E402
+from rasa.utils.log_utils import configure_structlog  # noqa: E402
 
 from bot.channels.core import Core  # noqa: E402
 from bot.nlg import CompanionNLG  # noqa: E402
 
-logging.getLogger("rasa.core.processor").setLevel(logging.CRITICAL)
+# Rasa's debug log holds the patient's words.
+configure_structlog(logging.ERROR)
+logging.getLogger("rasa").setLevel(logging.ERROR)
+logging.getLogger("rasa.core.processor").setLevel(logging.CRITICAL)  # the action server may be absent here
 
 
 def load(model: Path, action_url: str = "http://127.0.0.1:9/webhook") -> Agent:

@@ -171,7 +171,7 @@ def build_encoder(uv: str, python: str) -> None:
     say("preparing the sentence encoder (once)")
     variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "PYTHONWARNINGS": "ignore"}
     variables.pop("VIRTUAL_ENV", None)
-    command = [uv, "run", "--quiet", "--locked", "--python", python, "--script", "bot/encoder/build.py", str(ENCODER)]
+    command = [uv, "run", "--quiet", "--frozen", "--python", python, "--script", "bot/encoder/build.py", str(ENCODER)]
     done = subprocess.run(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines()

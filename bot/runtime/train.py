@@ -15,7 +15,20 @@ from bot import clinic as clinics
 
 MODELS = Path("models")
 NAME = "il2"
-CONTENT = ("config.yml", "domain.yml", "data/nlu", "data/stories", "bot/nlu", "bot/triage", "bot/importer.py")
+CONTENT = (
+    "config.yml",
+    "domain.yml",
+    "data/nlu",
+    "data/stories",
+    "bot/content.py",
+    "bot/encoder",
+    "bot/importer.py",
+    "bot/nlu",
+    "bot/ranker.py",
+    "bot/triage/classifier.py",
+    "bot/words.py",
+)
+"""What goes into a model; the wording rules of triage are read at every start instead."""
 LOG = Path("var/log/training.log")
 
 

@@ -142,9 +142,12 @@ class Scene:
     # -- denials ---------------------------------------------------------------------------
 
     def _real_negators(self) -> list[Hit]:
-        return [
-            cue for cue in self._named("negator") if not any(index in self._literal_negatives for index in cue.used)
-        ]
+        return [cue for cue in self._named("negator") if not self._pseudo & cue.used]
+
+    def _belongs_elsewhere(self, negation: _Negation, hit: Hit) -> bool:
+        """Whether the negator is part of another wording ("not breathing") that does not hold ``hit``."""
+        users = [body for body in self._bodies if negation.start in body.used]
+        return bool(users) and not any(u.start <= hit.start and hit.end <= u.end for u in users)
 
     def _scope(self, negator: Hit) -> _Negation:
         """How far a negator reaches: to the end of its list of nouns, never into a new clause."""
@@ -266,8 +269,8 @@ class Scene:
     def _present_tense(self, hit: Hit) -> bool:
         """Whether "am", "is", "feel" stands right before the symptom or in it, and no past verb."""
         near = self._words[max(0, hit.start - 2) : hit.end]
-        past = self._family("past_verb")
-        return any(w in self._family("present_verb") for w in near) and not any(w in past for w in near)
+        other = self._family("past_verb") | self._family("not_present")
+        return any(w in self._family("present_verb") for w in near) and not any(w in other for w in near)
 
     def _still(self, hit: Hit) -> bool:
         """Still, again, back, worse, since: it goes on. In its clause, or later and not denied."""
@@ -315,7 +318,7 @@ class Scene:
     def _long_ago(self, hit: Hit) -> bool:
         names = ("long_past", "lifelong")
         for cue in self._named(*names):
-            if cue.used <= hit.used or (cue.start >= hit.end and self._present_tense(hit)):
+            if cue.used <= hit.used or self._present_tense(hit):
                 continue
             if self._same_clause(cue.start, hit.start) or self._same_clause(cue.start, hit.end - 1):
                 return True
@@ -379,9 +382,10 @@ class Scene:
         for cue in self._named("question", "question_own"):
             if cue.end > hit.start + 1 or not self._same_sentence(cue.start, hit.start):
                 continue
-            if self._owned(cue.end, hit.end) or self._new_subject(cue.end, hit):
+            mine = cue.label.name == "question_own"
+            if self._owned(cue.end, hit.end, strongly=mine) or self._new_subject(cue.end, hit):
                 continue
-            if cue.label.name == "question_own" or (self._may_open(cue.start) and not self._mine_inside(cue)):
+            if mine or (self._may_open(cue.start) and not self._mine_inside(cue)):
                 return True
         for cue in self._named("question_around"):
             if not (cue.start <= hit.start < cue.end and self._may_open(cue.start)):
@@ -428,7 +432,7 @@ class Scene:
         words = self._words
         return any(
             words[index] in _MINE
-            and not (words[index] in _THIS and words[index + 1 : index + 2] and words[index + 1] in self._family("treatment"))
+            and not (words[index] in _THIS and (*words, "")[index + 1] in self._family("treatment"))
             for index in range(cue.start + 1, cue.end)
         )
 
@@ -547,6 +551,8 @@ class Scene:
             return Verdict(Assertion.DENIED)
         still = self._still(hit)
         long_ago = self._long_ago(hit)
+        if self._taken_up:
+            return Verdict(Assertion.NOW)
         if long_ago and not still:
             return Verdict(Assertion.PAST)
         if self._resolved(hit) and not self._flares(hit):

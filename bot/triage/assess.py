@@ -10,7 +10,7 @@ from bot.triage import combine
 from bot.triage import context as conversation
 from bot.triage.assertion import Scene
 from bot.triage.model import Assertion, Assessment, Context, Finding, Level, Reading
-from bot.triage.readings import find_readings, level_of
+from bot.triage.readings import bare_reading, find_readings, level_of
 from bot.triage.rules import Rules, load
 from bot.triage.symptoms import Message, Reader
 
@@ -41,13 +41,15 @@ class Triage:
         signs = frozenset(
             hit.label.name for hit, verdict in judged if hit.label.kind == "sign" and verdict.assertion is Assertion.NOW
         )
-        findings += combine.pictures(findings, signs, rules, message.normalised.text)
+        before = conversation.reported_before(context, findings, self._earlier)
+        findings += combine.pictures(findings, signs, rules, message.normalised.text, before)
         findings = combine.merge(findings)
-        level = combine.overall(findings)
+        level = combine.overall(findings, before)
         crisis = context.crisis_open or any(f.level and rules.rows[f.row].crisis for f in findings)
-        bystander = not level and any(v.bystander and hit.label.level >= Level.URGENT for hit, v in judged)
+        stranger = max((hit.label.level for hit, v in judged if v.bystander), default=Level.NONE)
+        bystander = not level and stranger >= Level.URGENT
         return Assessment(
-            level=level,
+            level=stranger if bystander else level,
             findings=tuple(findings),
             crisis=crisis,
             setting=self._setting(message),
@@ -66,18 +68,12 @@ class Triage:
         return out
 
     def _bare(self, message: Message, context: Context) -> list[Reading]:
-        """A lone number as a temperature, where it can be one."""
-        number = conversation.bare_number(message)
-        if number is None:
-            return []
-        talk = conversation.speaks_of_temperature(context, self._rules)
-        if not talk and len([t for t in message.tokens if t.word.isalnum()]) > 2:
-            return []
-        found = [r for r in find_readings(f"temperature {number}") if r.kind == "temperature"]
-        if not found:
-            return []
-        return [replace(found[0], text=message.normalised.text, span=(0, len(
-            message.normalised.text)))]  # fmt: skip
+        """An answer that is only a number, as the reading the conversation is about."""
+        for kind in conversation.kinds_talked_about(context, self._rules):
+            found = bare_reading(message.normalised.text, kind)
+            if found is not None:
+                return [found]
+        return []
 
     def _measured(
         self,

@@ -83,8 +83,7 @@ class ReportClassifier:
 
     def scores(self, text: str, vector: npt.NDArray[np.float32]) -> dict[str, float]:
         """The score of each label, about 0 to 1."""
-        scores, _, _ = self._ranker.measure(text, vector)
-        return dict(zip(self._ranker.labels, map(float, scores), strict=True))
+        return dict(zip(self._ranker.labels, map(float, self._ranker.scores(text, vector)), strict=True))
 
     def detect(self, text: str, vector: npt.NDArray[np.float32]) -> Detection:
         """The level that a message would have if it is a report, and how much it reads as one."""

@@ -20,7 +20,8 @@ def carried(row: Row, level: Level, verdict: Verdict) -> Level:
     if verdict.assertion is Assertion.NOW:
         return level
     if verdict.assertion is Assertion.PAST and verdict.recent:
-        return min(row.over, level) if level else Level.NONE
+        single = row.over is not Level.SOON or level is Level.SOON  # "sick once" stays; "the vomiting stopped" is over
+        return min(row.over, level) if single else Level.NONE
     return Level.NONE
 
 
@@ -29,7 +30,7 @@ def from_wordings(message: Message, scene: Scene, rules: Rules) -> tuple[list[Fi
     judged: list[tuple[Hit, Verdict]] = []
     best: dict[tuple[int, Assertion], tuple[Level, int, Finding]] = {}
     for hit in message.hits:
-        if hit.label.kind not in ("row", "sign"):
+        if hit.label.kind not in ("row", "sign") or _explained(hit, message, rules):
             continue
         verdict = scene.judge(hit, hit.label.level)
         judged.append((hit, verdict))
@@ -55,6 +56,15 @@ def from_wordings(message: Message, scene: Scene, rules: Rules) -> tuple[list[Fi
         if key not in best or rank > best[key][:2]:
             best[key] = (*rank, finding)
     return [finding for _, _, finding in best.values()], judged
+
+
+def _explained(hit: Hit, message: Message, rules: Rules) -> bool:
+    """Whether a wording lies inside one of a row that explains it."""
+    return any(
+        hit.label.row in rules.rows[other.label.row].explains and other.start <= hit.start and hit.end <= other.end
+        for other in message.hits
+        if other.label.kind == "row" and hit.label.kind == "row"
+    )
 
 
 def reading_finding(reading: Reading, level: Level, symptom: str, verdict: Verdict, rules: Rules, text: str) -> Finding:
@@ -83,9 +93,11 @@ def reading_hit(reading: Reading, message: Message) -> Hit | None:
     return Hit(label, reading.text, start, end, frozenset(range(start, end)))
 
 
-def pictures(findings: Sequence[Finding], signs: frozenset[str], rules: Rules, text: str) -> list[Finding]:
-    """One more finding for every picture whose groups are all present."""
-    present = {finding.symptom for finding in findings if finding.level} | signs
+def pictures(
+    findings: Sequence[Finding], signs: frozenset[str], rules: Rules, text: str, before: Sequence[Finding] = ()
+) -> list[Finding]:
+    """One more finding for every picture whose groups are all present, ``before``: in earlier messages."""
+    present = {finding.symptom for finding in (*findings, *before) if finding.level} | signs
     out: list[Finding] = []
     for picture in rules.pictures:
         if not all(group & present for group in picture.needs):
@@ -115,8 +127,11 @@ def pictures(findings: Sequence[Finding], signs: frozenset[str], rules: Rules, t
     return out
 
 
-def overall(findings: Sequence[Finding]) -> Level:
-    """The highest level; two or more different ``soon`` symptoms make ``urgent`` (rule a)."""
+def overall(findings: Sequence[Finding], before: Sequence[Finding] = ()) -> Level:
+    """The highest level; two or more different ``soon`` symptoms make ``urgent`` (rule a).
+
+    ``before``: what earlier messages reported; it counts only towards that rule.
+    """
     level = max((finding.level for finding in findings), default=Level.NONE)
     if level is not Level.SOON:
         return level
@@ -127,7 +142,8 @@ def overall(findings: Sequence[Finding]) -> Level:
             for other in kept
         ):
             kept.append(finding)
-    return Level.URGENT if len(kept) > 1 else level
+    rows = {finding.row for finding in kept} | {f.row for f in before if f.level is Level.SOON}
+    return Level.URGENT if len(rows) > 1 else level
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:

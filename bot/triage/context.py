@@ -16,6 +16,14 @@ FindingsOf = Callable[[str, bool], Sequence[Finding]]
 """Reads an earlier message; with True, what it only asked about counts as present."""
 
 _SHORT_ANSWER = 8
+READING_OF = {
+    "temperature": {"fever", "low_temperature", "chills"},
+    "oxygen": {"low_oxygen"},
+    "sugar": {"high_sugar", "low_sugar"},
+    "pulse": {"heartbeat"},
+    "systolic": {"low_blood_pressure"},
+}
+"""Kinds of reading a bare number may be, and the symptoms that speak of them."""
 
 
 def open_findings(context: Context, rules: Rules, read: FindingsOf) -> list[Finding]:
@@ -39,22 +47,15 @@ def _bare(rules: Rules, symptom: str, level: Level) -> Finding:
     return Finding(symptom, row.row, level, Assertion.NOW, None, (0, 0), "", row.leaflets)
 
 
-def speaks_of_temperature(context: Context, rules: Rules) -> bool:
-    """Whether the conversation is about a temperature, so that a bare number is one."""
-    if context.bot_asked == "temperature":
-        return True
-    words = rules.families.get("temperature_talk", frozenset())
-    return any(word in text.casefold() for text in context.previous[-3:] for word in sorted(words))
-
-
-def bare_number(message: Message) -> str | None:
-    """The number, where the message is a number and hardly anything else."""
-    words = [token.word for token in message.tokens]
-    numbers = [word for word in words if word[0].isdigit()]
-    others = [word for word in words if word.isalpha()]
-    if len(numbers) == 1 and len(others) <= 4:
-        return numbers[0]
-    return None
+def kinds_talked_about(context: Context, rules: Rules) -> list[str]:
+    """The kinds of reading a bare number may be: what the bot asked for, else what was spoken of."""
+    kinds = [kind for kind in READING_OF if kind == context.bot_asked]
+    for kind, symptoms in READING_OF.items():
+        talk = rules.families.get(f"{kind}_talk", frozenset())
+        words = f" {' '.join(context.previous[-3:]).casefold()} "
+        if symptoms & set(context.open_symptoms) or any(f" {word}" in words for word in talk):
+            kinds.append(kind)
+    return list(dict.fromkeys(kinds))
 
 
 def carried_over(
@@ -67,8 +68,8 @@ def carried_over(
 ) -> list[Finding]:
     """Findings that this message takes over from the conversation."""
     present = [finding for finding in own if finding.level]
+    out = _crisis(context, rules, read)
     short = sum(token.word.isalpha() for token in message.tokens) <= _SHORT_ANSWER
-    out: list[Finding] = []
     yes = scene.has("yes") and not scene.has("answer_no_alone")
     if yes and context.bot_asked is not None and context.bot_asked in rules.by_symptom:
         symptom = context.bot_asked
@@ -76,6 +77,8 @@ def carried_over(
     takes_up = scene.has("have_that") or (yes and short and context.bot_asked == "happening_now")
     if takes_up and not present:
         out.extend(open_findings(context, rules, read))
+    elif short and not present and scene.has("goes_on"):
+        out.extend(_joined(message, context, read))
     if scene.has("refusal") and context.last_level and not scene.has("has_called"):
         for finding in open_findings(context, rules, read):
             out.append(finding)
@@ -86,6 +89,30 @@ def carried_over(
                 first.span, first.evidence, first.leaflets,
             )  # fmt: skip
     return [Finding(f.symptom, f.row, f.level, Assertion.NOW, f.reading, (0, 0), "", f.leaflets) for f in out]
+
+
+def _crisis(context: Context, rules: Rules, read: FindingsOf) -> list[Finding]:
+    """Thoughts of suicide are not withdrawn by a change of subject: they stay for one more answer."""
+    if not (context.crisis_open and context.previous):
+        return []
+    return [f for f in read(context.previous[-1], False) if f.level and rules.rows[f.row].crisis]
+
+
+def _joined(message: Message, context: Context, read: FindingsOf) -> list[Finding]:
+    """What the message and the one before it say only together: "I was sick" - "and again at four"."""
+    if not context.previous:
+        return []
+    last = context.previous[-1]
+    together = [f for f in read(f"{last} , {message.normalised.text}", False) if f.level]
+    alone = max((f.level for f in read(last, False)), default=Level.NONE)
+    return [f for f in together if f.level > alone]
+
+
+def reported_before(context: Context, own: Sequence[Finding], read: FindingsOf) -> list[Finding]:
+    """What the last messages reported, where this one reports something as well."""
+    if not any(finding.level for finding in own):
+        return []
+    return [f for text in context.previous[-3:] for f in read(text, False) if f.level]
 
 
 def without_corrected(readings: Sequence[Reading], message: Message, scene: Scene) -> list[Reading]:

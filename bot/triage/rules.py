@@ -13,6 +13,8 @@ import yaml
 
 from bot.triage.model import Level
 from bot.triage.patterns import Compiler, Engine, PatternError
+from bot.triage.readings.levels import thresholds
+from bot.triage.readings.vocabulary import vocabulary
 from bot.triage.text import expand
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "clinical"
@@ -51,6 +53,8 @@ class Row:
         leaflets: leaflet ids, or ``("cs",)``.
         over: level when it has passed within about a day, NONE where passed means no level.
         crisis: the crisis line belongs with it.
+        explains: rows that do not count by themselves inside a wording of this one ("cannot sleep
+            for itching" is the itch).
     """
 
     row: int
@@ -60,6 +64,7 @@ class Row:
     leaflets: tuple[str, ...]
     over: Level = Level.NONE
     crisis: bool = False
+    explains: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ def _row(entry: object, name: str) -> Row:
     if not isinstance(leaflets, list) or not leaflets or not set(leaflets) <= LEAFLETS:
         raise RulesError(f"{where}: leaflets must name some of {', '.join(sorted(LEAFLETS))}")
     unknown = set(entry) - {
-        "row", "symptom", "title", "level", "leaflets", "over", "crisis", "wordings", *LEVELS
+        "row", "symptom", "title", "level", "leaflets", "over", "crisis", "explains", "wordings", *LEVELS
     }  # fmt: skip
     if unknown:
         raise RulesError(f"{where}: does not know {', '.join(sorted(unknown))!r}")
@@ -153,7 +158,16 @@ def _row(entry: object, name: str) -> Row:
         over = Level.from_label(str(entry.get("over", "none")))
     except ValueError as error:
         raise RulesError(f"{where}: {error}") from error
-    return Row(number, symptom, title.strip(), level, tuple(leaflets), over, bool(entry.get("crisis")))
+    return Row(
+        number,
+        symptom,
+        title.strip(),
+        level,
+        tuple(leaflets),
+        over,
+        bool(entry.get("crisis")),
+        frozenset(entry.get("explains") or ()),
+    )
 
 
 def _families(data: dict[str, Any], name: str) -> dict[str, list[str]]:
@@ -210,6 +224,12 @@ def _spellings(data: Mapping[str, Any], name: str) -> dict[str, tuple[str, ...]]
     return out
 
 
+def _measured() -> frozenset[str]:
+    """The symptoms that readings stand for, for example low_oxygen."""
+    topics = vocabulary().at("thresholds")
+    return frozenset(line.symptom for topic in topics for line in thresholds(topic))
+
+
 def _build(red: Path, cues: Path) -> Rules:
     data, more = _read(red), _read(cues)
     rows: dict[int, Row] = {}
@@ -257,7 +277,7 @@ def _build(red: Path, cues: Path) -> Rules:
             raise RulesError(f"{where}: {error}") from error
     fillers = frozenset(str(data.get("fillers") or "").split())
     walls = _WALLS | frozenset(str(more.get("walls") or "").split())
-    known = frozenset(by_symptom) | frozenset(map(str, signs)) | measured_symptoms()
+    known = frozenset(by_symptom) | frozenset(map(str, signs)) | _measured()
     words = {key: frozenset(" ".join(sequence) for sequence in compiler.family(key)) for key in families}
     labels = tuple(label for label in compiler.labels if isinstance(label, Label))
     return Rules(

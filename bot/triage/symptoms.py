@@ -35,7 +35,8 @@ class Speller:
         self._spellings = rules.spellings
         self._known = rules.vocabulary
         buckets: dict[int, list[str]] = defaultdict(list)
-        for word in sorted(rules.vocabulary):
+        short_forms = {word for word in rules.spellings if word.endswith("nt") and len(word) > _SHORT}
+        for word in sorted(rules.vocabulary | short_forms):
             if word.isalpha() and len(word) >= _SHORT:
                 buckets[len(word)].append(word)
         self._near = {
@@ -61,7 +62,7 @@ class Speller:
             return (word,)
         near = self._nearest(word, 1)
         if near:
-            return (near,)
+            return self._spellings.get(near, (near,))
         return self._split(word) or self._spread(word)
 
     def _spread(self, word: str) -> tuple[str, ...]:
@@ -71,9 +72,8 @@ class Speller:
     def _nearest(self, word: str, distance: int) -> str | None:
         choices = self._near.get(len(word), ())
         found = extract(word, choices, scorer=OSA.distance, score_cutoff=distance, limit=None)
-        letters = sorted(word)
         best = [
-            (cost, sorted(candidate) != letters, candidate[0] != word[0], candidate[-1] != word[-1], candidate)
+            (cost, candidate[0] != word[0], _slip(word, candidate), candidate[-1] != word[-1], candidate)
             for candidate, cost, _ in found
             if candidate[0] == word[0] or (cost == 1 and len(word) > _SHORT)
         ]
@@ -99,6 +99,13 @@ class Speller:
                 if middle is not None and last is not None:
                     return (*first, *middle, *last)
         return None
+
+
+def _slip(word: str, candidate: str) -> int:
+    """How likely a slip of the finger is: swapped letters, one left out, one too many, another one."""
+    if sorted(word) == sorted(candidate):
+        return 0
+    return {1: 1, -1: 2}.get(len(candidate) - len(word), 3)
 
 
 @dataclass(frozen=True, slots=True)

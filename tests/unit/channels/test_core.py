@@ -1,0 +1,396 @@
+"""The core of all channels: what is no request is refused, what is no text is cleaned, and no turn ends in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import string
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rasa.core.channels.channel import UserMessage
+
+from bot import safety
+from bot.channels import core
+from bot.channels.core import BadRequest, Core, check_message, check_sender, parse_json, plain
+
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+SLASHES = "/\\\uff0f"
+
+# -- requests -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"sender": "a", "message": "hi"}, {"message": "größer 😀 \u2019"}, {"nested": {"list": [1, None]}}],
+)
+def test_a_json_object_is_read(value: dict[str, Any]) -> None:
+    assert parse_json(json.dumps(value).encode()) == value
+    assert parse_json(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "The request is not valid JSON."),
+        (b"   ", "The request is not valid JSON."),
+        (b"sender=a&message=hi", "The request is not valid JSON."),
+        (b'{"sender": "a", "message": "hi"', "The request is not valid JSON."),
+        (b'{"sender": "a"} trailing', "The request is not valid JSON."),
+        (b"[" * 4000, "The request is not valid JSON."),
+        (b"\xef\xbb\xbf{}", "The request is not valid JSON."),
+        (b'{"message": "caf\xe9"}', "The request is not UTF-8 text."),
+        (b"\xff\xfe{\x00}\x00", "The request is not UTF-8 text."),
+        (b'[{"sender": "a"}]', "The request must be a JSON object"),
+        (b"null", "The request must be a JSON object"),
+        (b'"hello"', "The request must be a JSON object"),
+        (b"17", "The request must be a JSON object"),
+        (b"NaN", "The request must be a JSON object"),
+    ],
+)
+def test_anything_but_a_json_object_is_refused_with_its_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(BadRequest) as error:
+        parse_json(body)
+    assert str(error.value).startswith(reason)
+    assert error.value.status == 400
+
+
+def test_4096_bytes_are_read_and_one_more_is_too_much() -> None:
+    longest = b'{"message": "' + b"x" * (4096 - 15) + b'"}'
+    assert len(longest) == 4096
+    assert len(parse_json(longest)["message"]) == 4096 - 15
+    with pytest.raises(BadRequest, match="over 4096 bytes") as error:
+        parse_json(longest + b" ")
+    assert error.value.status == 413
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_whatever_do_anything_but_parse_or_be_refused(body: bytes) -> None:
+    try:
+        assert isinstance(parse_json(body), dict)
+    except BadRequest as error:
+        assert error.status == 400
+
+
+@pytest.mark.parametrize("sender", ["a", "patient-17", "名前", "é" * 128, "with space", "1" * 128])
+def test_a_usable_sender_is_kept_as_it_is(sender: str) -> None:
+    assert check_sender(sender) == sender
+
+
+@pytest.mark.parametrize("sender", [None, "", "  ", "\n", 17, 1.5, True, ["a"], {"id": "a"}])
+def test_a_missing_sender_is_refused(sender: Any) -> None:
+    with pytest.raises(BadRequest, match=r"^sender is missing"):
+        check_sender(sender)
+
+
+def test_a_sender_of_more_than_128_characters_is_refused() -> None:
+    with pytest.raises(BadRequest, match="over 128 characters"):
+        check_sender("a" * 129)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\n", "\x1b", "\x7f", "\x85", "\ud800", "\udfff", "\U0010ffff"])
+def test_a_sender_with_characters_that_are_no_text_is_refused(character: str) -> None:
+    with pytest.raises(BadRequest, match="no text"):
+        check_sender(f"a{character}b")
+
+
+@pytest.mark.parametrize("message", [None, 17, True, ["hi"], {"text": "hi"}])
+def test_a_message_that_is_no_string_is_refused(message: Any) -> None:
+    with pytest.raises(BadRequest, match=r"^message is missing"):
+        check_message(message)
+
+
+def test_a_message_is_cleaned() -> None:
+    assert check_message(" /restart\x00 ") == "restart"
+
+
+# -- plain --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("Is 38.5 a fever?", "Is 38.5 a fever?"),
+        ("  two\n\nlines \t", "two\n\nlines"),
+        ("one\r\ntwo", "one\ntwo"),
+        ("Können wir 1/2 nehmen?", "Können wir 1/2 nehmen?"),
+        ("{slot} <b>bold</b> **x**", "{slot} <b>bold</b> **x**"),
+        ("👍🏽 ok", "👍🏽 ok"),
+        ("a\x00b\x07c", "a b c"),
+        ("a\x1b[31mred", "a [31mred"),
+        ("bad \ud83d half", "bad   half"),
+        ("\udc00\ud800", ""),
+        ("", ""),
+        (" \n\t ", ""),
+        ("\x00\x00", ""),
+        ("/restart", "restart"),
+        ('/inform{"setting": "home"}', 'inform{"setting": "home"}'),
+        ("//restart", "restart"),
+        (" / restart", "restart"),
+        ("\x00/restart", "restart"),
+        ("\n/restart", "restart"),
+        ("\\/restart", "restart"),
+        ("\uff0frestart", "restart"),
+        ("/\uff0f/restart", "restart"),
+        ("\u200b/restart", "restart"),
+        ("\ufeff/\u2060/restart", "restart"),
+        ("/", ""),
+        ("  /  ", ""),
+        ("\\", ""),
+        ("\uff0f", ""),
+    ],
+)
+def test_text_is_kept_and_what_is_no_text_goes(text: str, cleaned: str) -> None:
+    assert plain(text) == cleaned
+
+
+@pytest.mark.parametrize("text", ["//", "///", "/ /", "\\\\", "\uff0f\uff0f", "/\u200b/", "//\n/"])
+def test_nothing_but_slashes_is_an_empty_message(text: str) -> None:
+    assert plain(text) == ""
+
+
+def _starts_like_a_command(text: str) -> bool:
+    return text.lstrip(INVISIBLE + string.whitespace).startswith(("/", "\uff0f"))
+
+
+_NASTY = st.text(st.sampled_from(SLASHES + INVISIBLE + " \n\t\x00\ud800\u2028\u00a0ab{}"), max_size=8)
+
+
+@example("/")
+@example("//")
+@example("\u200b/\u200b/a")
+@given(st.one_of(_NASTY, st.text(), st.builds(str.__add__, _NASTY, st.text())))
+def test_no_text_whatever_raises_or_begins_with_a_slash_afterwards(text: str) -> None:
+    cleaned = plain(text)
+    assert not cleaned.startswith(("/", "\uff0f"))
+    assert cleaned == cleaned.strip()
+    cleaned.encode("utf-8")
+
+
+@given(_NASTY)
+def test_no_invisible_character_hides_a_slash_at_the_beginning(text: str) -> None:
+    assert not _starts_like_a_command(plain(text.replace("\u00ad", "")))
+
+
+@given(st.one_of(_NASTY, st.text()))
+def test_cleaning_twice_is_cleaning_once(text: str) -> None:
+    assert plain(plain(text)) == plain(text)
+
+
+# -- turns --------------------------------------------------------------------------------------------------------------
+
+Handler = Callable[[UserMessage], Awaitable[Any]]
+RED_FLAG = "I cannot breathe and my chest hurts"
+QUESTION = "How long is one infusion?"
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "SOON", 0.05)
+    monkeypatch.setattr(core, "DEADLINE", 0.1)
+
+
+async def _says(message: UserMessage, *texts: str) -> None:
+    assert message.output_channel is not None
+    for text in texts:
+        await message.output_channel.send_text_message(message.sender_id, text)
+
+
+async def _echo(message: UserMessage) -> None:
+    await _says(message, f"You said: {message.text}")
+
+
+async def _hang(message: UserMessage) -> None:
+    await asyncio.Event().wait()
+
+
+async def _fail(message: UserMessage) -> None:
+    raise RuntimeError(f"no such table for {message.text}")
+
+
+async def _silent(message: UserMessage) -> None:
+    return None
+
+
+def _turn(handler: Handler, text: str) -> list[dict[str, Any]]:
+    return asyncio.run(Core(handler, "test").turn("patient", text))
+
+
+def _texts(replies: list[dict[str, Any]]) -> list[str]:
+    return [reply["text"] for reply in replies]
+
+
+SAFE = safety.static("utter_technical")["text"]
+EMERGENCY = safety.static("utter_contact_emergency")["text"]
+
+
+def test_a_turn_gives_what_the_handler_says_to_the_one_who_asked() -> None:
+    assert _turn(_echo, QUESTION) == [{"recipient_id": "patient", "text": f"You said: {QUESTION}"}]
+
+
+def test_the_handler_is_told_sender_text_and_channel() -> None:
+    seen: list[UserMessage] = []
+
+    async def handler(message: UserMessage) -> None:
+        seen.append(message)
+        await _says(message, "ok")
+
+    _turn(handler, QUESTION)
+    assert [(m.sender_id, m.text, m.input_channel) for m in seen] == [("patient", QUESTION, "test")]
+    assert seen[0].message_id
+
+
+def test_paragraphs_of_one_reply_stay_in_one_message() -> None:
+    async def handler(message: UserMessage) -> None:
+        await _says(message, "First.\n\nSecond.\n")
+
+    assert _texts(_turn(handler, QUESTION)) == ["First.\n\nSecond."]
+
+
+def test_several_messages_come_in_their_order() -> None:
+    async def handler(message: UserMessage) -> None:
+        await _says(message, "one", "two", "three")
+
+    assert _texts(_turn(handler, QUESTION)) == ["one", "two", "three"]
+
+
+def test_an_empty_text_is_answered_without_the_handler() -> None:
+    replies = _turn(_fail, "")
+    assert replies == [{"recipient_id": "patient", **safety.static("utter_empty_message")}]
+
+
+@pytest.mark.parametrize("handler", [_fail, _hang, _silent])
+def test_a_turn_that_says_nothing_gets_the_safe_reply(handler: Handler) -> None:
+    assert _turn(handler, QUESTION) == [
+        {"recipient_id": "patient", "text": SAFE, "custom": {"referral": {"reason": "technical"}}}
+    ]
+
+
+@pytest.mark.parametrize("handler", [_fail, _silent])
+def test_a_red_flag_whose_turn_says_nothing_gets_its_text_first(handler: Handler) -> None:
+    assert _texts(_turn(handler, RED_FLAG)) == [EMERGENCY, SAFE]
+
+
+def test_a_red_flag_gets_its_text_while_the_turn_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Far beyond the patience of pytest: the reply must come at SOON, not at DEADLINE.
+    monkeypatch.setattr(core, "DEADLINE", 10_000)
+    replies = _turn(_hang, RED_FLAG)
+    assert _texts(replies) == [EMERGENCY]
+    assert replies[0]["recipient_id"] == "patient"
+    assert replies[0]["custom"]["escalation"]["level"] == "emergency"
+
+
+def test_what_was_said_before_the_hang_is_sent_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "DEADLINE", 10_000)
+
+    async def handler(message: UserMessage) -> None:
+        await _says(message, "Call your team now.")
+        await _hang(message)
+
+    assert _texts(_turn(handler, RED_FLAG)) == ["Call your team now."]
+
+
+def test_what_was_said_before_a_failure_is_sent() -> None:
+    async def handler(message: UserMessage) -> None:
+        await _says(message, "Call your team now.")
+        await _fail(message)
+
+    assert _texts(_turn(handler, RED_FLAG)) == ["Call your team now."]
+
+
+def test_a_slow_answer_that_comes_before_the_deadline_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "DEADLINE", 10_000)
+
+    async def handler(message: UserMessage) -> None:
+        await asyncio.sleep(0.1)
+        await _echo(message)
+
+    assert _texts(_turn(handler, QUESTION)) == [f"You said: {QUESTION}"]
+
+
+def test_a_failure_is_logged_by_its_type_and_without_the_patients_words(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        _turn(_fail, "my secret fear")
+    assert "A turn on test failed: RuntimeError." in caplog.text
+    assert "secret fear" not in caplog.text
+    assert "patient" not in caplog.text
+
+
+def test_ten_messages_at_once_are_answered_each_and_in_their_order() -> None:
+    order: list[str] = []
+    running = 0
+
+    async def handler(message: UserMessage) -> None:
+        nonlocal running
+        running += 1
+        assert running == 1, "two turns of one conversation at once"
+        # The first takes longest: without a queue it would come last.
+        await asyncio.sleep(0.01 if message.text == "0" else 0)
+        order.append(str(message.text))
+        await _echo(message)
+        running -= 1
+
+    async def all_at_once() -> list[list[dict[str, Any]]]:
+        shared = Core(handler, "test")
+        return await asyncio.gather(*(shared.turn("patient", str(number)) for number in range(10)))
+
+    replies = asyncio.run(all_at_once())
+    assert order == [str(number) for number in range(10)]
+    assert [_texts(reply) for reply in replies] == [[f"You said: {number}"] for number in range(10)]
+
+
+def test_one_conversation_does_not_wait_for_another() -> None:
+    async def handler(message: UserMessage) -> None:
+        if message.sender_id == "stuck":
+            await _hang(message)
+        await _echo(message)
+
+    async def both() -> list[list[dict[str, Any]]]:
+        shared = Core(handler, "test")
+        return await asyncio.gather(shared.turn("stuck", QUESTION), shared.turn("other", QUESTION))
+
+    stuck, other = asyncio.run(both())
+    assert _texts(stuck) == [SAFE]
+    assert _texts(other) == [f"You said: {QUESTION}"]
+
+
+def test_a_red_flag_behind_a_hanging_turn_of_the_same_conversation_gets_its_text() -> None:
+    async def run() -> list[dict[str, Any]]:
+        shared = Core(_hang, "test")
+        await shared.turn("patient", QUESTION)
+        return await shared.turn("patient", RED_FLAG)
+
+    assert _texts(asyncio.run(run())) == [EMERGENCY]
+
+
+def test_a_caller_who_hangs_up_does_not_stop_the_turn() -> None:
+    finished: list[str] = []
+
+    async def handler(message: UserMessage) -> None:
+        await asyncio.sleep(0.02)
+        finished.append(str(message.text))
+
+    async def run() -> None:
+        caller = asyncio.ensure_future(Core(handler, "test").turn("patient", QUESTION))
+        await asyncio.sleep(0.005)
+        caller.cancel()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(run())
+    assert finished == [QUESTION]
+
+
+def test_nothing_is_kept_of_a_conversation_that_is_over() -> None:
+    shared = Core(_echo, "test")
+
+    async def run() -> None:
+        await asyncio.gather(*(shared.turn(f"patient-{number % 3}", QUESTION) for number in range(9)))
+
+    asyncio.run(run())
+    assert not shared._queue._locks
+    assert not shared._queue._waiting
+    assert not shared._running

@@ -1,0 +1,40 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+Client = Callable[[Any], Awaitable[Any]]
+Loopback = Callable[[Any, Client], Any]
+
+
+@pytest.fixture
+def loopback() -> Loopback:
+    """Serves a Sanic app on the loopback address while a client, given a session of that address, talks to it."""
+
+    def run(app: Any, client: Client) -> Any:
+        import aiohttp
+
+        async def talk() -> Any:
+            with socket.socket() as listening:
+                listening.bind(("127.0.0.1", 0))
+                server = await app.create_server(sock=listening, return_asyncio_server=True, access_log=False)
+                await server.startup()
+                await server.before_start()
+                await server.start_serving()
+                address = "http://127.0.0.1:{}".format(listening.getsockname()[1])
+                try:
+                    async with aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(total=10)) as session:
+                        return await client(session)
+                finally:
+                    server.close()
+                    await server.wait_closed()
+
+        return asyncio.run(talk())
+
+    return run

@@ -1,0 +1,183 @@
+"""Rasa runs where TensorFlow is not installed, by each way in; a component that needs it says so in plain words."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.runtime import without_tensorflow
+
+ROOT = Path(__file__).resolve().parents[3]
+WAYS_IN = {
+    "the command line": "import rasa.__main__",
+    "the server": "import rasa.core.agent, rasa.server, rasa.core.run",
+    "training": "import rasa.model_training",
+    "evaluation": "import rasa.core.test, rasa.nlu.test",
+}
+_IMPORT = "from bot.runtime import without_tensorflow\nwithout_tensorflow.install()\n{way}\nprint('imported')\n"
+
+_DIET_BOT = {
+    "config.yml": "recipe: default.v1\nlanguage: en\nassistant_id: tiny\npipeline:\n- name: WhitespaceTokenizer\n"
+    "- name: CountVectorsFeaturizer\n- name: DIETClassifier\n  epochs: 1\npolicies:\n- name: RulePolicy\n",
+    "domain.yml": 'version: "3.1"\nintents: [greet, leave]\nresponses:\n  utter_greet:\n  - text: Hello\n',
+    "data/nlu/all.yml": 'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hello\n    - good morning\n'
+    "- intent: leave\n  examples: |\n    - bye\n    - see you\n",
+}
+
+Done = subprocess.CompletedProcess[str]
+
+
+def _start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+        "RASA_TELEMETRY_ENABLED": "false",
+        "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+        "NO_COLOR": "1",
+    }
+    command = [sys.executable, *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """Every way in, each in a fresh interpreter, side by side."""
+    folder = tmp_path_factory.mktemp("diet")
+    for name, text in _DIET_BOT.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    started = {name: _start(["-c", _IMPORT.format(way=way)], folder) for name, way in WAYS_IN.items()}
+    started["DIET"] = _start(["-m", "bot.runtime.rasa", "train", "nlu", "--nlu", "data/nlu"], folder)
+    return {
+        name: subprocess.CompletedProcess(process.args, process.wait(), output)
+        for name, process in started.items()
+        for output in [process.communicate()[0]]
+    }
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+def test_rasa_can_be_imported_by_each_way_in(runs: dict[str, Done], way: str) -> None:
+    done = runs[way]
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["imported"]), done.stdout
+
+
+def test_training_a_bot_with_diet_says_that_tensorflow_is_missing(runs: dict[str, Done]) -> None:
+    done = runs["DIET"]
+    assert done.returncode != 0
+    assert "TensorFlowMissing: This component needs TensorFlow (DIET); it is not installed." in done.stdout
+
+
+@pytest.fixture
+def imports() -> Iterator[None]:
+    """Put the import machinery back afterwards."""
+    finders, modules = list(sys.meta_path), dict(sys.modules)
+    yield
+    sys.meta_path[:] = finders
+    for name in set(sys.modules) - set(modules):
+        del sys.modules[name]
+    sys.modules.update(modules)
+
+
+def _finders() -> list[object]:
+    return [finder for finder in sys.meta_path if isinstance(finder, without_tensorflow._Finder)]
+
+
+def _without_finders() -> None:
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, without_tensorflow._Finder)]
+
+
+@pytest.mark.usefixtures("imports")
+def test_nothing_is_installed_where_tensorflow_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_finders()
+    for name in [name for name in sys.modules if name.partition(".")[0] in without_tensorflow.PACKAGES]:
+        del sys.modules[name]
+    (tmp_path / "tensorflow").mkdir()
+    (tmp_path / "tensorflow" / "__init__.py").write_text("__version__ = 'the real one'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    without_tensorflow.install()
+
+    import tensorflow
+
+    assert _finders() == []
+    assert tensorflow.__version__ == "the real one"
+
+
+@pytest.mark.usefixtures("imports")
+def test_installing_twice_adds_one_finder() -> None:
+    _without_finders()
+    without_tensorflow.install()
+    without_tensorflow.install()
+    assert len(_finders()) == 1
+
+
+@pytest.mark.usefixtures("imports")
+def test_an_installed_package_of_a_covered_name_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "keras"]:
+        del sys.modules[name]
+    (tmp_path / "keras.py").write_text("REAL = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    without_tensorflow.install()
+    import keras
+
+    assert keras.REAL is True
+
+
+@pytest.mark.usefixtures("imports")
+def test_names_can_be_imported_subclassed_annotated_and_used_as_decorators() -> None:
+    without_tensorflow.install()
+    import tensorflow as tf
+    from tensorflow.keras.layers import Dense
+
+    class Layer(Dense):
+        pass
+
+    @tf.function
+    def doubled(number: int) -> int:
+        return number * 2
+
+    def typed(value: tf.Tensor | None) -> tf.SparseTensor:
+        raise NotImplementedError
+
+    assert issubclass(Layer, Dense)
+    assert doubled(21) == 42
+    assert isinstance(typed, types.FunctionType)
+
+
+@pytest.mark.usefixtures("imports")
+def test_calling_a_name_or_a_subclass_of_one_raises_the_clear_error() -> None:
+    without_tensorflow.install()
+    import tensorflow as tf
+
+    class Model(tf.keras.Model):
+        pass
+
+    sentence = r"^This component needs TensorFlow \({}\); it is not installed\. The companion's own pipeline"
+    with pytest.raises(without_tensorflow.TensorFlowMissing, match=sentence.format(r"tensorflow\.constant")):
+        tf.constant([1, 2])
+    with pytest.raises(without_tensorflow.TensorFlowMissing, match=r"needs TensorFlow \(.*Model\)"):
+        Model()
+
+
+@pytest.mark.usefixtures("imports")
+def test_other_missing_packages_stay_missing() -> None:
+    without_tensorflow.install()
+    assert importlib.util.find_spec("tensorflow_probability_of_nothing") is None
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("no_such_package_anywhere")
+
+
+def test_nothing_is_a_legacy_version_of_packaging() -> None:
+    without_tensorflow.install()
+    from packaging.version import LegacyVersion, Version
+
+    assert not isinstance(Version("3.6.21"), LegacyVersion)
