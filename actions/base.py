@@ -6,6 +6,7 @@ that reply to its ERROR log; Rasa then drops the action's events (https://github
 
 from __future__ import annotations
 
+import abc
 import logging
 from typing import Any
 
@@ -17,8 +18,11 @@ logger = logging.getLogger(__name__)
 Events = list[dict[str, Any]]
 
 
-class SafeAction(Action):
-    """An action whose ``run`` never raises; subclasses write :meth:`act` and :attr:`action_name`."""
+class SafeAction(Action, abc.ABC):
+    """An action whose ``run`` never raises; subclasses write :meth:`act` and :attr:`action_name`.
+
+    It is abstract, so rasa-sdk does not register it as an action of its own.
+    """
 
     action_name = ""
 
@@ -26,9 +30,9 @@ class SafeAction(Action):
         """The name in the domain."""
         return self.action_name
 
+    @abc.abstractmethod
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """Do the work and return events; may raise."""
-        raise NotImplementedError
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """Do the work; a failure is logged by its type alone, for its text may hold the patient's words."""

@@ -49,7 +49,7 @@ def load(file: Path = CLINIC_FILE) -> Clinic:
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ClinicError(f"{file} is missing.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ClinicError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise ClinicError(f"{file} must hold keys and values.")
@@ -59,8 +59,11 @@ def load(file: Path = CLINIC_FILE) -> Clinic:
     country = str(raw.get("country", "ask")).lower()
     if country not in (*COUNTRIES, "ask"):
         raise ClinicError(f"{file}: country is {country!r}; write us, uk or ask.")
-    number = str(raw.get("team_number") or "").strip()
-    if number and not re.fullmatch(r"[+0-9][0-9 ()./-]{2,24}", number):
+    number = raw.get("team_number") or ""
+    if not isinstance(number, str):
+        raise ClinicError(f'{file}: put team_number in quotes, for example "+1 555 0100".')
+    number = number.strip()
+    if number and not re.fullmatch(r"[+(0-9][0-9 ()./-]{2,24}", number):
         raise ClinicError(f"{file}: team_number {number!r} is no phone number.")
     alerts = raw.get("alerts") or []
     if not isinstance(alerts, list) or not all(isinstance(name, str) for name in alerts):

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from bot.clinic import COUNTRIES, spell
+
 LEAFLETS_FILE = Path("data/clinical/leaflets.yml")
 UTTER = "utter_"
 FAQ = "faq"
@@ -94,7 +96,11 @@ class Catalogue:
     def __init__(self, answers: Iterable[Answer]) -> None:
         """Index the answers."""
         self.answers = {answer.id: answer for answer in answers}
-        self._by_title = {_key(answer.title): answer.id for answer in self.answers.values() if answer.title}
+        titled = [answer for answer in self.answers.values() if answer.title]
+        # A button may have been pressed in the words of any country.
+        self._by_title = {
+            _key(spell(answer.title, country)): answer.id for country in ("", *COUNTRIES) for answer in titled
+        }
 
     @classmethod
     def from_responses(cls, responses: Mapping[str, list[dict[str, Any]]]) -> Catalogue:

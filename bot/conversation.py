@@ -9,9 +9,6 @@ from typing import Any
 from rasa.shared.core.events import BotUttered, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-EVENTS_READ = 400
-"""Latest events that are looked at; a conversation of 500 turns costs no more than one of 40."""
-
 CONTACT_PREFIX = "utter_contact_"
 GRAVE = ("soon", "urgent", "emergency", "crisis")
 """Levels of contact texts that are kept in mind, the gravest last."""
@@ -49,12 +46,12 @@ class Conversation:
 
 
 def read(tracker: DialogueStateTracker | None) -> Conversation:
-    """Read the state from the tracker's latest events; no tracker gives an empty conversation."""
+    """Read the state from the tracker's events, all of them: an open escalation is never forgotten."""
     if tracker is None:
         return Conversation()
     slots = tracker.current_slot_values()
     return _fold(
-        list(tracker.events)[-EVENTS_READ:],
+        tracker.events,
         setting=str(slots.get("setting") or ""),
         country=str(slots.get("country") or ""),
     )

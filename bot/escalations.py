@@ -14,6 +14,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -45,15 +46,24 @@ def _secret() -> bytes:
     given = os.environ.get("IL2_SECRET")
     if given:
         return given.encode()
+    kept = SECRET_FILE.read_bytes() if SECRET_FILE.is_file() else b""
+    if kept:
+        return kept
     SECRET_FILE.parent.mkdir(parents=True, exist_ok=True)
+    # Written whole under another name first: no process ever sees an empty secret.
+    draft = SECRET_FILE.with_name(f"{SECRET_FILE.name}.{uuid.uuid4().hex}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_hex(32).encode())
     try:
-        descriptor = os.open(SECRET_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if SECRET_FILE.is_file():  # an empty one, left by a crash
+            draft.replace(SECRET_FILE)
+        else:
+            os.link(draft, SECRET_FILE)  # fails where another process was first
     except FileExistsError:
-        return SECRET_FILE.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        secret = secrets.token_hex(32).encode()
-        file.write(secret)
-    return secret
+        pass
+    finally:
+        draft.unlink(missing_ok=True)
+    return SECRET_FILE.read_bytes()
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,9 @@ class Outbox:
     def record(self, escalation: Escalation, now: datetime | None = None) -> None:
         """Keep an escalation; the same message is kept once."""
         moment = _stamp(now)
-        row = (moment, escalation.message_id, escalation.conversation, json.dumps(asdict(escalation)), moment)
+        # A message without an id is a message of its own.
+        message_id = escalation.message_id or uuid.uuid4().hex
+        row = (moment, message_id, escalation.conversation, json.dumps(asdict(escalation)), moment)
         with closing(self._connect()) as db, db:
             db.execute(
                 "INSERT OR IGNORE INTO escalations (created, message_id, conversation, record, next_try)"

@@ -61,17 +61,24 @@ def read_nlu(files: list[Path]) -> tuple[list[tuple[str, str]], dict[str, list[d
     responses: dict[str, list[dict[str, Any]]] = {}
     for file in files:
         data = load_yaml(file)
-        for item in data.get("nlu") or []:
+        items, answers = data.get("nlu") or [], data.get("responses") or {}
+        if not isinstance(items, list) or not isinstance(answers, dict):
+            raise ContentError(f"{file}: nlu must be a list of intents and responses must be named answers.")
+        for item in items:
             if not isinstance(item, dict) or not isinstance(item.get("examples"), str) or not item.get("intent"):
                 raise ContentError(f"{file}: each entry under nlu needs an intent and examples.")
             found = examples(item["examples"])
             if not found:
                 raise ContentError(f"{file}: the intent {item['intent']} has no sentences.")
             sentences.extend((item["intent"], sentence) for sentence in found)
-        for name, variants in (data.get("responses") or {}).items():
+        for name, variants in answers.items():
             if name in responses:
                 raise ContentError(f"{file}: the response {name} stands in another file already.")
-            if not isinstance(variants, list) or not all(isinstance(v, dict) and v.get("text") for v in variants):
+            if (
+                not isinstance(variants, list)
+                or not variants
+                or not all(isinstance(v, dict) and v.get("text") for v in variants)
+            ):
                 raise ContentError(f"{file}: the response {name} needs a list of variants with a text.")
             responses[name] = variants
     return sentences, responses
@@ -125,6 +132,8 @@ def _yaml_files(path: Path) -> list[Path]:
 
 def _for_model(variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {**v, "metadata": {k: x for k, x in v["metadata"].items() if k not in REVIEWERS_ONLY}} if "metadata" in v else v
+        {**v, "metadata": {k: x for k, x in v["metadata"].items() if k not in REVIEWERS_ONLY}}
+        if v.get("metadata")
+        else v
         for v in variants
     ]

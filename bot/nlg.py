@@ -62,7 +62,7 @@ class CompanionNLG(NaturalLanguageGenerator):
         except Exception as error:  # whatever went wrong, the patient gets an answer
             logger.error("The response %s could not be composed: %s.", utter_action, type(error).__name__)
             message = None
-        return message or turn.plain(SAFE_REPLY)
+        return message or turn.safe()
 
 
 class _Turn:
@@ -94,6 +94,13 @@ class _Turn:
         else:
             message = self.plain(action)
         if message is not None and action not in NOTED_SILENTLY:
+            self._remind(message)
+        return message
+
+    def safe(self) -> Message | None:
+        """The safe reply, with the contact line of an open escalation."""
+        message = self.plain(SAFE_REPLY)
+        if message is not None:
             self._remind(message)
         return message
 
@@ -202,9 +209,8 @@ class _Turn:
         message = self.plain(action)
         spoken = languages().get((self._parsed.get("choice") or {}).get("detail", ""))
         if message is not None and spoken:
-            values = dict(self._values)
-            if spoken.no_number and not self._nlg._clinic.team_number:
-                values["team_number"] = spoken.no_number
+            number = self._nlg._clinic.team_number or spoken.no_number or self._values["team_number"]
+            values = {**self._values, "team_number": number}
             message["text"] = f"{clinics.fill(spoken.sentence, values)}\n\n{message['text']}"
         return message
 

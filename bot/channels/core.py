@@ -10,11 +10,10 @@ import asyncio
 import contextlib
 import json
 import logging
-import re
 import unicodedata
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
@@ -91,7 +90,8 @@ def check_message(value: Any) -> str:
     return plain(value)
 
 
-_SLASHES = re.compile(r"^[\s/\\\u200b-\u200f\u2060\ufeff\uff0f]+(?=\S)|^[\s/\\\uff0f]+$")
+_LEADING = "/\\\uff0f\u2044\u2215\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+"""Slashes in all their forms, and the invisible characters that can stand before one."""
 
 
 def plain(text: str) -> str:
@@ -102,7 +102,9 @@ def plain(text: str) -> str:
     spaced = "".join(
         " " if unicodedata.category(c) in ("Cc", "Cs") and c != "\n" else c for c in text.replace("\r\n", "\n")
     )
-    return _SLASHES.sub("", spaced).strip()
+    while spaced[:1].isspace() or spaced[:1] in tuple(_LEADING):
+        spaced = spaced.lstrip().lstrip(_LEADING)
+    return spaced.strip()
 
 
 class Collector(CollectingOutputChannel):
@@ -152,33 +154,40 @@ class Core:
             return _to(sender, safety.static("utter_empty_message"))
         collector, message_id = Collector(), uuid.uuid4().hex
         # A task of its own: a caller who hangs up does not take the turn with him.
-        task = asyncio.ensure_future(self._handle(sender, text, collector, message_id))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task = self._background(self._handle(sender, text, collector, message_id))
         await asyncio.wait({task}, timeout=SOON)
         if not task.done() and not collector.messages:
             urgent = safety.screen(text)
             if urgent:
-                return await self._done(sender, message_id, urgent)
+                return self._done(sender, message_id, urgent)
             await asyncio.wait({task}, timeout=DEADLINE - SOON)
         if not collector.messages:
             logger.error("A turn on %s gave no reply; the safe reply was sent.", self._channel)
-            return await self._done(sender, message_id, safety.fallback(text))
-        return await self._done(sender, message_id, list(collector.messages))
+            return self._done(sender, message_id, safety.fallback(text))
+        return self._done(sender, message_id, list(collector.messages))
 
-    async def _done(self, sender: str, message_id: str, replies: list[Reply]) -> list[Reply]:
-        """Record what the patient was told to call about, also where the action server could not.
+    def _done(self, sender: str, message_id: str, replies: list[Reply]) -> list[Reply]:
+        """Have what the patient was told to call about recorded, also where the action server could not.
 
-        The action records the same message under the same id, so it is kept once.
+        The action records the same message under the same id, so it is kept once. The reply does not wait for it.
         """
         for reply in replies:
             told = (reply.get("custom") or {}).get("escalation")
             if told:
-                try:
-                    await asyncio.to_thread(self._record, sender, message_id, told)
-                except Exception as error:  # the patient's reply does not depend on the record
-                    logger.error("An escalation could not be recorded: %s.", type(error).__name__)
+                self._background(self._try_record(sender, message_id, told))
         return _to(sender, replies)
+
+    async def _try_record(self, sender: str, message_id: str, told: dict[str, Any]) -> None:
+        try:
+            await asyncio.to_thread(self._record, sender, message_id, told)
+        except Exception as error:  # the error's text may hold what was to be recorded
+            logger.error("An escalation could not be recorded: %s.", type(error).__name__)
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
     def _record(self, sender: str, message_id: str, told: dict[str, Any]) -> None:
         self._outbox = self._outbox or Outbox()

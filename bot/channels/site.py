@@ -91,7 +91,7 @@ class SiteInput(InputChannel):
             return True
         try:
             if self._answered:
-                understood = (await agent.parse_message(PROBE))["intent"]["name"] == FAQ
+                understood = bool((await agent.parse_message(PROBE))["intent"]["name"] == FAQ)
             else:
                 collector = Collector()
                 await handler(UserMessage(PROBE, collector, f"health-{uuid.uuid4().hex}", input_channel=self.name()))

@@ -1,4 +1,4 @@
-"""The topic classifier: ranks all answers and intents for a message, its parts, and the message after the last answer."""
+"""The topic classifier: ranks answers and intents for a message, its parts, and the message after the last answer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
-from rasa.nlu.constants import TOKENS_NAMES
-from rasa.nlu.tokenizers.tokenizer import Token
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, INTENT_RESPONSE_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
@@ -25,7 +23,7 @@ from bot import conversation
 from bot.content import FAQ, Catalogue
 from bot.encoder import SentenceEncoder, default_path
 from bot.nlu import parts
-from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_text, sentence_vector
+from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_part, repaired_text, sentence_vector
 from bot.ranker import Ranked, Ranker
 
 CANDIDATES = "candidates"
@@ -173,7 +171,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
     def _candidates(self, message: Message, tracker: DialogueStateTracker | None) -> Candidates:
         sentence = repaired_text(message)
         whole = self._rank(sentence, sentence_vector(message))
-        pieces = tuple(self._rank(_repaired(piece, message)) for piece in parts.questions(message.get(TEXT)))
+        pieces = tuple(self._rank(repaired_part(piece, message)) for piece in parts.questions(message.get(TEXT)))
         last = conversation.read(tracker).last_answers
         title = self._titles.get(last[-1]) if last else None
         return Candidates(whole, pieces, self._rank(f"{title} {sentence}") if title else None)
@@ -184,9 +182,3 @@ class TopicClassifier(GraphComponent, IntentClassifier):
             vector = SentenceEncoder.load(default_path()).encode(text)
         labels = tuple(self._ranker.rank(text, vector))
         return Ranking(labels, self._scope.probability(labels))
-
-
-def _repaired(piece: str, message: Message) -> str:
-    lemmas = {token.text: token.lemma for token in message.get(TOKENS_NAMES[TEXT], []) if isinstance(token, Token)}
-    words = (word.strip("?!.,;:") for word in piece.split())
-    return " ".join(lemmas.get(word, word.lower()) for word in words)

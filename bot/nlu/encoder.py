@@ -27,6 +27,13 @@ def repaired_text(message: Message) -> str:
     return " ".join(token.lemma for token in message.get(TOKENS_NAMES[TEXT], []))
 
 
+def repaired_part(piece: str, message: Message) -> str:
+    """A piece of a message in the same form, with the lemmas of the message's tokens."""
+    lemmas = {token.text: token.lemma for token in message.get(TOKENS_NAMES[TEXT], [])}
+    words = (word.strip("?!.,;:") for word in piece.split())
+    return " ".join(lemmas.get(word, word.lower()) for word in words)
+
+
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class SentenceEncoderFeaturizer(GraphComponent):
     """Encode the repaired text of a message into a unit vector.

@@ -23,12 +23,13 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot import conversation
 from bot.conversation import Conversation
+from bot.encoder import SentenceEncoder, default_path
 from bot.nlu import parts
 from bot.nlu.classifier import GATE_PREFIX, GIVEN
-from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_text, sentence_vector
+from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_part, repaired_text, sentence_vector
 from bot.nlu.selector import add_entity
 from bot.triage import Assertion, Assessment, Context, Level, assess
-from bot.triage.classifier import OTHER, ReportClassifier, Thresholds
+from bot.triage.classifier import OTHER, Read, ReportClassifier, Thresholds, Vector
 
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
@@ -90,6 +91,19 @@ def describe(assessment: Assessment) -> dict[str, Any]:
             if f.assertion is not Assertion.FIGURATIVE
         ],
     }
+
+
+def _reader(message: Message) -> Read:
+    """Reads a piece of the message; the whole message is encoded already."""
+    encoder = SentenceEncoder.load(default_path())
+
+    def read(piece: str) -> tuple[str, Vector]:
+        if piece == message.get(TEXT):
+            return repaired_text(message), sentence_vector(message)
+        repaired = repaired_part(piece, message)
+        return repaired, encoder.encode(repaired)
+
+    return read
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -174,7 +188,7 @@ class RedFlagGate(GraphComponent, IntentClassifier):
             context = triage_context(talk if before["name"] not in ACKNOWLEDGES else replace(talk, open_symptoms=()))
             assessment = assess(text, context)
             if self._classifier is not None and text:
-                assessment = self._classifier.add(assessment, text, repaired_text(message), sentence_vector(message))
+                assessment = self._classifier.judge(assessment, text, _reader(message))
             message.set("assessment", describe(assessment), add_to_output=True)
             after = verdict(assessment, before["name"], text)
             if after != before["name"]:

@@ -104,7 +104,10 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
 
 def _answers(ranking: Ranking, catalogue: Catalogue, bands: Bands) -> Choice:
     """The best answer, and the next one where the two are close."""
-    first, second = [r for r in ranking.labels if r.label.startswith(f"{FAQ}/")][:2]
+    best = [r for r in ranking.labels if r.label.startswith(f"{FAQ}/")][:2]
+    if len(best) < 2:
+        return Choice(FAQ, ranking.scope, tuple(r.label for r in best))
+    first, second = best
     one, two = catalogue.get(first.label), catalogue.get(second.label)
     share = bands.sibling if one and two and one.topic == two.topic else bands.rival
     if second.score >= share * first.score:
@@ -130,7 +133,7 @@ def _follow_up(top: Ranked, candidates: Candidates, talk: Conversation, catalogu
     nearby = candidates.in_context
     if kind in ("other_one", "correction", "for_partner") and nearby:
         others = [r.label for r in nearby.labels if r.label.startswith(f"{FAQ}/") and r.label != last.id]
-        if nearby.scope >= bands.answer and nearby.labels[0].label == others[0]:
+        if others and nearby.scope >= bands.answer and nearby.labels[0].label == others[0]:
             return Choice(FAQ, nearby.scope, (others[0],))
         same = tuple(a for a in others if catalogue.answers[a].topic == last.topic)
         if kind != "for_partner" and same:

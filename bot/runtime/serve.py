@@ -7,6 +7,7 @@ everything on Ctrl-C or SIGTERM.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -71,18 +72,20 @@ class Service:
             wait = FIRST_WAIT if time.monotonic() - began > 60 else min(wait * 2, LAST_WAIT)
             print(f"· the {self.name} ended with code {code}; starting it again", flush=True)
             await asyncio.sleep(wait)
-            await self.start()
+            try:
+                await self.start()
+            except OSError as error:
+                print(f"· the {self.name} could not be started ({error.strerror}); trying again", flush=True)
 
     async def stop(self) -> None:
         """Ask the process to end, then end it and whatever it started."""
         if self.process is None or self.process.returncode is not None:
             return
         self._signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.process.wait(), STOP_LIMIT)
-        except TimeoutError:
-            self._signal(signal.SIGKILL)
-            await self.process.wait()
+        self._signal(signal.SIGKILL)  # and whatever of its group did not listen
+        await self.process.wait()
 
     def _signal(self, number: int) -> None:
         assert self.process is not None
@@ -126,8 +129,17 @@ def chosen_port() -> int:
         ServeError: when it is no port number.
     """
     given = os.environ.get("PORT", "5005")
-    if not given.isdigit() or not 0 < int(given) < 65536:
-        raise ServeError(f"PORT is {given!r}; write a number from 1 to 65535.")
+    return port_number("PORT", given)
+
+
+def port_number(name: str, given: str) -> int:
+    """A port number from an environment variable.
+
+    Raises:
+        ServeError: when it is none.
+    """
+    if not (given.isascii() and given.isdigit() and 0 < int(given) < 65536):
+        raise ServeError(f"{name} is {given!r}; write a number from 1 to 65535.")
     return int(given)
 
 
@@ -154,7 +166,8 @@ def free_port() -> int:
 
 def services(host: str, port: int, model: Path) -> list[Service]:
     """The two processes; the action server is reached over the loopback address alone."""
-    action_port = int(os.environ.get("ACTION_PORT") or free_port())
+    given = os.environ.get("ACTION_PORT")
+    action_port = port_number("ACTION_PORT", given) if given else free_port()
     python = sys.executable
     shared = {
         "RASA_TELEMETRY_ENABLED": "false",

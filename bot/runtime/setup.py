@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import html.parser
+import http.client
 import os
 import pathlib
 import platform
@@ -128,7 +129,7 @@ def _download_uv() -> None:
         _, link, digest = max(wheels)
         with urllib.request.urlopen(urllib.parse.urljoin(page, link), timeout=300) as answer:
             content = answer.read()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise SetupError(f"uv could not be fetched from {page} ({error}). Is the network up?") from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise SetupError("the downloaded uv has a wrong hash; try again.")

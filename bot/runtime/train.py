@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot import clinic as clinics
 
-MODELS = Path("models")
+MODELS = Path(os.environ.get("IL2_MODELS", "models"))
 NAME = "il2"
 CONTENT = (
     "config.yml",
@@ -106,7 +106,8 @@ def main() -> int:
         done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     if done.returncode or not model_path(options.models).is_file():
         lines = [line for line in LOG.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        print(f"Training stopped: {lines[-1].strip() if lines else 'no reason given'} (see {LOG})", file=sys.stderr)
+        reasons = [line for line in lines if "TensorFlowMissing" in line] or lines[-1:] or ["no reason given"]
+        print(f"Training stopped: {reasons[-1].strip()} (see {LOG})", file=sys.stderr)
         return 1
     (options.models / f"{NAME}.json").write_text(json.dumps({"fingerprint": before}), encoding="utf-8")
     print(f"· trained in {time.monotonic() - began:.0f} s", flush=True)

@@ -49,7 +49,7 @@ def _name(qualname: str) -> Any:
 
 
 class _Module(types.ModuleType):
-    __path__: MutableSequence[str] = []
+    __path__: MutableSequence[str] = []  # noqa: RUF012 - a module without a folder
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -20,6 +20,8 @@ _NEGATIVE = frozenset({"no", "not", "never", "without", "nothing", "none", "nor"
 _THIS = frozenset({"this", "these"})
 _MINE = frozenset({"my", "mine", "this", "these", "his", "her"})
 _ARTICLES = frozenset({"a", "an", "any"})
+_TOPIC = 10
+_NO_START = frozenset({"or", "of", "to", "from", "with", "like", "my", "our", "his", "her", "if", "when"})
 _REACH = 10
 _LIST_SEGMENT = 5
 
@@ -129,7 +131,8 @@ class Scene:
         ``strongly``: a single "my" is not enough.
         """
         return any(
-            begin <= cue.start < end
+            cue.end > begin
+            and begin - 2 <= cue.start < end
             and not (strongly and cue.end - cue.start == 1)
             and not (
                 self._words[cue.start] in _THIS
@@ -301,7 +304,7 @@ class Scene:
             if cue.end <= hit.start <= cue.end + 4 and self._same_clause(cue.end - 1, hit.start):
                 return not self._negated_cue(cue)
         for cue in self._named("all_well"):
-            if cue.start >= hit.end and not self._negated_cue(cue):
+            if cue.start >= hit.end and not cue.used & hit.used and not self._negated_cue(cue):
                 between = self._words[hit.end : cue.start]
                 direct = len(between) <= 3
                 if self._is_past_tense(hit) or direct or self._in_clause("recent", hit):
@@ -362,12 +365,12 @@ class Scene:
             before = words[index - 1]
             starts = (
                 (word in pronouns and before not in ("and", "or", "of", "in", "to", "that"))
-                or (word in self._family("person") and before not in ("or", "of", "to", "from", "with", "like"))
+                or (word in self._family("person") and before not in _NO_START)
                 or (word == "my" and (index == begin or before in _COMMAS))
             )
             if starts or (word == "then"):
                 subjects += 1
-                if subjects > 1 or (subjects == 1 and index > begin + 4):
+                if subjects > 1 or before in _COMMAS or (subjects == 1 and index > begin + 4):
                     around = words[max(begin, index - 2) : hit.start + 1]
                     return any(part in modal for part in around)
         return True
@@ -380,12 +383,16 @@ class Scene:
         if self._goes_on(hit, last):
             return False
         for cue in self._named("question", "question_own"):
-            if cue.end > hit.start + 1 or not self._same_sentence(cue.start, hit.start):
-                continue
             mine = cue.label.name == "question_own"
+            reaches = cue.end <= hit.start + 1 or (mine and cue.start <= hit.start)
+            if not reaches or hit.start < cue.start or not self._same_sentence(cue.start, hit.start):
+                continue
             if self._owned(cue.end, hit.end, strongly=mine) or self._new_subject(cue.end, hit):
                 continue
-            if mine or (self._may_open(cue.start) and not self._mine_inside(cue)):
+            before = self._words[cue.start - 1] if cue.start else "."
+            if mine and before not in self._family("interrogative"):
+                return True
+            if not mine and self._may_open(cue.start) and not self._mine_inside(cue):
                 return True
         for cue in self._named("question_around"):
             if not (cue.start <= hit.start < cue.end and self._may_open(cue.start)):
@@ -398,11 +405,30 @@ class Scene:
             if hit.end - 1 <= cue.start <= hit.end + 2 and self._same_sentence(cue.start, hit.start):
                 if not self._owned(begin, hit.end):
                     return True
-        if hit.label.level < Level.EMERGENCY and not self._owned(first, last):
-            for cue in self._named("question_end"):
-                if hit.end - 1 <= cue.start <= hit.end + 1 and self._stands_alone(cue):
-                    return True
+        if hit.label.level < Level.EMERGENCY and hit.label.kind == "row" and self._only_a_topic(hit, first, last):
+            return True
         return self._opens_question(first, hit) and not self._owned(first, last)
+
+    def _only_a_topic(self, hit: Hit, first: int, last: int) -> bool:
+        """Whether nobody stands in the sentence and it names the drug or ends as a question."""
+        if (
+            self._owned(first, last)
+            or self._cue_within("recent", first, last)
+            or self._cue_within("still", first, last)
+        ):
+            return False
+        if any(word in self._family("somebody") for word in self._words[first:last]):
+            return False
+        if any(
+            hit.end - 1 <= cue.start <= hit.end + 1 and self._stands_alone(cue) for cue in self._named("question_end")
+        ) or any(cue.start >= hit.end and self._closing(cue.end) for cue in self._named("tag_end")):
+            return True
+        return self._cue_within("tag", first, last) or (
+            last - first <= _TOPIC and self._cue_within("drug", first, last)
+        )
+
+    def _closing(self, index: int) -> bool:
+        return index >= len(self._words) or self._words[index] in _ENDS
 
     def _goes_on(self, hit: Hit, last: int) -> bool:
         """Whether the sentence goes on to say that the symptom is there: "... I have had since Monday"."""
@@ -482,11 +508,10 @@ class Scene:
         )
 
     def _reported(self, hit: Hit) -> bool:
+        names = ("reported",) if hit.label.kind == "reading" else ("reported", "it_says")
         return any(
-            cue.end <= hit.start + 1
-            and self._sentence[cue.start] <= self._sentence[hit.start] <= self._sentence[cue.start]
-            and not self._owned(cue.end, hit.end)
-            for cue in self._named("reported")
+            cue.end <= hit.start + 1 and self._same_sentence(cue.start, hit.start) and not self._owned(cue.end, hit.end)
+            for cue in self._named(*names)
         ) or any(
             cue.start >= hit.end
             and self._same_clause(cue.start, hit.start)
@@ -527,7 +552,7 @@ class Scene:
 
     def judge(self, hit: Hit, level: Level) -> Verdict:
         """The verdict on one hit; ``level`` is what it would carry if it is happening now."""
-        if any(hit.used & mask.used or self._inside(hit, mask) for mask in self._masks):
+        if any(self._masked(hit, mask) for mask in self._masks):
             return Verdict(Assertion.FIGURATIVE)
         other = self._somebody_else(hit)
         if other is not None:
@@ -564,6 +589,12 @@ class Scene:
         """Back, again, worse after it had gone."""
         return any(cue.start >= hit.start and not self._negated_cue(cue) for cue in self._named("flare"))
 
-    @staticmethod
-    def _inside(hit: Hit, mask: Hit) -> bool:
-        return mask.start <= hit.start and hit.end <= mask.end
+    def _masked(self, hit: Hit, mask: Hit) -> bool:
+        """Whether a figure of speech holds the symptom, at least half of it, or all but "I am"."""
+        if mask.start <= hit.start and hit.end <= mask.end:
+            return True
+        light = self._family("pronoun") | self._family("aux")
+        shared = hit.used & mask.used
+        return 2 * len(shared) >= len(hit.used) or bool(
+            shared and all(self._words[i] in light for i in hit.used - mask.used)
+        )

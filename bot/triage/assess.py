@@ -47,7 +47,7 @@ class Triage:
         level = combine.overall(findings, before)
         crisis = context.crisis_open or any(f.level and rules.rows[f.row].crisis for f in findings)
         stranger = max((hit.label.level for hit, v in judged if v.bystander), default=Level.NONE)
-        bystander = not level and stranger >= Level.URGENT
+        bystander = not level and stranger is Level.EMERGENCY
         return Assessment(
             level=stranger if bystander else level,
             findings=tuple(findings),

@@ -1,13 +1,15 @@
-"""The second detector: tells a report of something happening now from questions, denials, past events and figures of speech.
+"""The second detector: tells a report from questions, denials, past events and figures of speech.
 
-It learns from the labelled sentences of ``data/nlu/red_flags.yml`` and sees meaning where the wording rules see words, so
-the two miss different sentences. It knows no symptom by name and little of negation: it only ever adds a level where the
-rules saw nothing at all.
+It learns from the labelled sentences of ``data/nlu/red_flags.yml`` and sees meaning where the wording rules see words,
+so the two miss different sentences. It knows no symptom by name and little of negation, hence two narrow powers
+(docs/decisions/0007-two-detectors.md): it adds a level where the rules gave none, and it takes a mention for a
+question, a memory or a figure of speech where it is very sure of it and the rules took it for less than an emergency.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,32 +28,69 @@ LEVELS = {
 CRISIS = "red_flag_crisis"
 OTHER = "other"
 """Label of the questions, declines and small talk that stand against the reports."""
+ASSERTIONS = {
+    "symptom_denied": Assertion.DENIED,
+    "symptom_past": Assertion.PAST,
+    "symptom_other_person": Assertion.OTHER,
+    "figure_of_speech": Assertion.FIGURATIVE,
+}
+"""What a label says of a mention; any other label without a red flag says that it was asked about."""
 SYMPTOM, ROW = "not_listed", 65
 """What a finding of this detector is filed under: it does not know which symptom it is."""
+MAX_SENTENCES = 4
+_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
+
+Vector = npt.NDArray[np.float32]
+Read = Callable[[str], tuple[str, Vector]]
+"""Gives the repaired lower-case form of a text and its sentence vector."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Summed scores of the red-flag labels from which a report is believed; calibrated on the development set.
+    """Lines of the detector, calibrated on the development sets.
 
     Attributes:
-        report: a level is given where the rules found nothing.
-        against: a level is given although the rules took what they found for past, asked or hypothetical.
+        report: summed red-flag scores from which a level is given where the rules found nothing.
+        against: the same where the rules took what they found for past, asked or hypothetical.
         emergency: share of the emergency and crisis labels in that sum from which it is an emergency.
+        harmless: summed red-flag scores below which a mention may be taken for no report ...
+        certain: ... if the other labels sum up to this.
     """
 
-    report: float = 0.5
-    against: float = 0.9
+    report: float = 0.4
+    against: float = 0.8
     emergency: float = 0.6
+    harmless: float = 0.35
+    certain: float = 0.85
 
 
 @dataclass(frozen=True)
-class Detection:
-    """What the classifier makes of a message; ``total`` is the summed score of the red-flag labels."""
+class Scores:
+    """The positive scores of the labels for one sentence."""
 
-    level: Level
-    total: float
-    crisis: bool = False
+    red: dict[str, float]
+    other: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """How much it reads as a report."""
+        return sum(self.red.values())
+
+    @property
+    def against(self) -> float:
+        """How much it reads as anything else."""
+        return sum(self.other.values())
+
+    def level(self, share: float) -> Level:
+        """The level it would have as a report."""
+        if self.red["red_flag_emergency"] + self.red[CRISIS] >= share * self.total:
+            return Level.EMERGENCY
+        return Level.URGENT if self.red["red_flag_urgent"] >= self.red["red_flag_soon"] else Level.SOON
+
+    @property
+    def crisis(self) -> bool:
+        """Whether the crisis label leads."""
+        return self.red[CRISIS] > max(score for label, score in self.red.items() if label != CRISIS)
 
 
 class ReportClassifier:
@@ -69,7 +108,7 @@ class ReportClassifier:
         labels: Sequence[str],
         thresholds: Thresholds | None = None,
     ) -> ReportClassifier:
-        """Learn from texts, their sentence vectors (n, 384) and their labels (``red_flag_...``, ``symptom_...``, other)."""
+        """Learn from texts, their sentence vectors (n, 384) and their labels, among them those of :data:`LEVELS`."""
         return cls(Ranker.fit(texts, vectors, labels), thresholds)
 
     def save(self, folder: Path) -> None:
@@ -81,44 +120,56 @@ class ReportClassifier:
         """Read what :meth:`save` wrote."""
         return cls(Ranker.load(folder), thresholds)
 
-    def scores(self, text: str, vector: npt.NDArray[np.float32]) -> dict[str, float]:
-        """The score of each label, about 0 to 1."""
-        return dict(zip(self._ranker.labels, map(float, self._ranker.scores(text, vector)), strict=True))
+    def scores(self, text: str, vector: Vector) -> Scores:
+        """The positive scores for a repaired text and its sentence vector."""
+        scores = self._ranker.scores(text, vector)
+        positive = {label: max(0.0, float(score)) for label, score in zip(self._ranker.labels, scores, strict=True)}
+        red = {label: positive.pop(label, 0.0) for label in LEVELS}
+        return Scores(red, positive)
 
-    def detect(self, text: str, vector: npt.NDArray[np.float32]) -> Detection:
-        """The level that a message would have if it is a report, and how much it reads as one."""
-        scores = self.scores(text, vector)
-        red = {label: max(0.0, scores.get(label, 0.0)) for label in LEVELS}
-        total = sum(red.values())
-        grave = red["red_flag_emergency"] + red[CRISIS]
-        if grave >= self._thresholds.emergency * total:
-            return Detection(Level.EMERGENCY, total, red[CRISIS] > red["red_flag_emergency"])
-        return Detection(Level.URGENT if red["red_flag_urgent"] >= red["red_flag_soon"] else Level.SOON, total)
-
-    def add(self, assessment: Assessment, text: str, sentence: str, vector: npt.NDArray[np.float32]) -> Assessment:
-        """The assessment of ``text`` with this detector's finding; the higher level counts.
-
-        Args:
-            assessment: what the rules found.
-            text: the message as it was typed.
-            sentence: its repaired lower-case form, as in training.
-            vector: the sentence vector of that form.
-        """
-        found = self.detect(sentence, vector)
-        if found.level <= assessment.level or found.total < self._needed(assessment):
+    def judge(self, assessment: Assessment, text: str, read: Read) -> Assessment:
+        """The assessment of ``text`` after this detector has had its say."""
+        if not text.strip() or assessment.level is Level.EMERGENCY or assessment.bystander:
             return assessment
-        finding = Finding(SYMPTOM, ROW, found.level, Assertion.NOW, None, (0, len(text)), text, ("cs",), "classifier")
-        return replace(
-            assessment,
-            level=found.level,
-            findings=(*assessment.findings, finding),
-            crisis=assessment.crisis or found.crisis,
-            normal_reading=None,
-        )
+        if assessment.level:
+            return self._doubt(assessment, text, read)
+        return self._add(assessment, text, read)
 
-    def _needed(self, assessment: Assessment) -> float:
-        """The rules know negation, this detector hardly does: it never speaks against a denial or a level."""
+    def _add(self, assessment: Assessment, text: str, read: Read) -> Assessment:
+        """Give a level where the whole message, or one of its sentences, reads as a report."""
         judged = {finding.assertion for finding in assessment.findings}
-        if assessment.level or assessment.bystander or judged & {Assertion.DENIED, Assertion.FIGURATIVE, Assertion.NOW}:
-            return float("inf")
-        return self._thresholds.against if judged else self._thresholds.report
+        if assessment.normal_reading is not None or judged & {Assertion.DENIED, Assertion.FIGURATIVE, Assertion.NOW}:
+            return assessment
+        needed = self._thresholds.against if judged else self._thresholds.report
+        pieces = [text, *(piece for _, piece in _sentences(text))]
+        best = max((self.scores(*read(piece)) for piece in dict.fromkeys(pieces)), key=lambda scores: scores.total)
+        if best.total < needed:
+            return assessment
+        level = best.level(self._thresholds.emergency)
+        finding = Finding(SYMPTOM, ROW, level, Assertion.NOW, None, (0, len(text)), text, ("cs",), "classifier")
+        crisis = assessment.crisis or best.crisis
+        return replace(assessment, level=level, findings=(*assessment.findings, finding), crisis=crisis)
+
+    def _doubt(self, assessment: Assessment, text: str, read: Read) -> Assessment:
+        """Take the level back where each sentence with a finding surely is no report; readings are left alone."""
+        sentences = _sentences(text)
+        assertion = Assertion.ASKED
+        for finding in (finding for finding in assessment.findings if finding.level):
+            if finding.reading is not None:
+                return assessment
+            begin, end = finding.span
+            about = "".join(piece for at, piece in sentences if at < end and begin < at + len(piece)) or text
+            scores = self.scores(*read(about))
+            if scores.total >= self._thresholds.harmless or scores.against < self._thresholds.certain:
+                return assessment
+            assertion = ASSERTIONS.get(max(scores.other, key=lambda label: scores.other[label]), Assertion.ASKED)
+        findings = tuple(
+            replace(finding, level=Level.NONE, assertion=assertion) if finding.level else finding
+            for finding in assessment.findings
+        )
+        return replace(assessment, level=Level.NONE, findings=findings)
+
+
+def _sentences(text: str) -> list[tuple[int, str]]:
+    """The sentences of a text with the character where each begins, at most four."""
+    return [(match.start(), match[0]) for match in _SENTENCE.finditer(text)][:MAX_SENTENCES]

@@ -59,9 +59,10 @@ def from_wordings(message: Message, scene: Scene, rules: Rules) -> tuple[list[Fi
 
 
 def _explained(hit: Hit, message: Message, rules: Rules) -> bool:
-    """Whether a wording lies inside one of a row that explains it."""
+    """Whether a wording shares words with, or begins inside, one of a row that explains it."""
     return any(
-        hit.label.row in rules.rows[other.label.row].explains and other.start <= hit.start and hit.end <= other.end
+        hit.label.row in rules.rows[other.label.row].explains
+        and (hit.used & other.used or other.start <= hit.start < other.end)
         for other in message.hits
         if other.label.kind == "row" and hit.label.kind == "row"
     )

@@ -271,7 +271,8 @@ class Compiler:
     @property
     def vocabulary(self) -> frozenset[str]:
         """Every single word that occurs in a pattern."""
-        return frozenset(word for item in self.items for sequence in item for word in sequence)
+        sequences: set[Words] = set().union(*self.items)
+        return frozenset().union(*sequences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +291,14 @@ class Stream:
 
 
 @dataclass(slots=True)
+class _Node:
+    """A word in the tree of all word sequences: what may follow it, and the items that end here."""
+
+    branches: dict[str, _Node] = field(default_factory=dict)
+    items: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Engine:
     """Finds all compiled patterns in a stream of words."""
 
@@ -297,7 +306,7 @@ class Engine:
     patterns: Sequence[Pattern]
     fillers: frozenset[str]
     wall_words: frozenset[str]
-    _first: dict[str, list[tuple[Words, int]]] = field(default_factory=dict)
+    _tree: _Node = field(default_factory=_Node)
     _by_item: dict[int, list[Pattern]] = field(default_factory=dict)
 
     @classmethod
@@ -308,10 +317,15 @@ class Engine:
         one of ``wall_words``.
         """
         engine = cls(tuple(compiler.labels), tuple(compiler.patterns), fillers, wall_words)
-        first: dict[str, list[tuple[Words, int]]] = defaultdict(list)
         for sequences, item in compiler.items.items():
             for sequence in sequences:
-                first[sequence[0]].append((sequence, item))
+                node = engine._tree
+                for word in sequence:
+                    following = node.branches.get(word)
+                    if following is None:
+                        following = node.branches[word] = _Node()
+                    node = following
+                node.items.append(item)
         uses: dict[int, int] = defaultdict(int)
         for pattern in engine.patterns:
             for item in set(pattern.items):
@@ -319,7 +333,6 @@ class Engine:
         by_item: dict[int, list[Pattern]] = defaultdict(list)
         for pattern in engine.patterns:
             by_item[min(pattern.items, key=lambda item: (uses[item], item))].append(pattern)
-        engine._first = dict(first)
         engine._by_item = dict(by_item)
         return engine
 
@@ -342,26 +355,28 @@ class Engine:
         return out
 
     def _places(self, stream: Stream) -> dict[int, list[tuple[int, int]]]:
+        """Where every item stands: ``item -> [(start, end), ...]`` in reading order."""
         places: dict[int, list[tuple[int, int]]] = {}
         words, count, fillers = stream.words, len(stream.words), self.fillers
         for start, word in enumerate(words):
-            for sequence, item in self._first.get(word, ()):
-                position = start + 1
-                for expected in sequence[1:]:
-                    skipped = 0
-                    while (
-                        position < count
-                        and words[position] != expected
-                        and words[position] in fillers
-                        and skipped < _MAX_FILLERS
-                    ):
-                        position += 1
-                        skipped += 1
-                    if position >= count or words[position] != expected:
-                        break
-                    position += 1
-                else:
-                    places.setdefault(item, []).append((start, position))
+            first = self._tree.branches.get(word)
+            if first is None:
+                continue
+            ends: set[tuple[int, int]] = set()
+            open_nodes = [(first, start + 1, 0)]
+            while open_nodes:
+                node, position, skipped = open_nodes.pop()
+                if not skipped:
+                    ends.update((position, item) for item in node.items)
+                if position >= count or not node.branches:
+                    continue
+                following = node.branches.get(words[position])
+                if following is not None:
+                    open_nodes.append((following, position + 1, 0))
+                if skipped < _MAX_FILLERS and words[position] in fillers:
+                    open_nodes.append((node, position + 1, skipped + 1))
+            for end, item in sorted(ends):
+                places.setdefault(item, []).append((start, end))
         return places
 
     @staticmethod

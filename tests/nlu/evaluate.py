@@ -1,7 +1,7 @@
 """``python -m tests.nlu.evaluate [dev|heldout]``: the trained bot on sentences that no training file holds.
 
-Prints the figures with 95 % intervals and every miss, and writes ``reports/nlu-<set>.json``. The sets were written by people
-who had not read the training sentences or the rules. ``dev`` may be tuned on; ``heldout`` is frozen.
+Prints the figures with 95 % intervals and every miss, and writes ``reports/nlu-<set>.json``. The sets were written by
+people who had not read the training sentences or the rules. ``dev`` may be tuned on; ``heldout`` is frozen.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def loopback() -> Loopback:
                 await server.startup()
                 await server.before_start()
                 await server.start_serving()
-                address = "http://127.0.0.1:{}".format(listening.getsockname()[1])
+                address = f"http://127.0.0.1:{listening.getsockname()[1]}"
                 try:
                     async with aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(total=10)) as session:
                         return await client(session)

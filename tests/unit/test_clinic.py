@@ -1,4 +1,4 @@
-"""The clinic's file and the words of the country: a wrong file is refused with a sentence, a right one fills the texts."""
+"""The clinic's file and the country's words: a wrong file is refused with a sentence, a right one fills the texts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(tmp_path: Path) -> Write:
     return make
 
 
-# -- reading ------------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def test_all_keys_are_read(write: Write) -> None:
@@ -75,7 +75,7 @@ def test_a_number_without_quotes_never_becomes_another_number(write: Write, numb
     assert clinic.team_number == number
 
 
-# -- errors -------------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,9 @@ def test_a_file_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
         clinics.load(file)
 
 
-@pytest.mark.parametrize("text", ["demo: true\nteam_number: '111'\n", "demo: false\n", "demo: false\nteam_number: ''\n"])
+@pytest.mark.parametrize(
+    "text", ["demo: true\nteam_number: '111'\n", "demo: false\n", "demo: false\nteam_number: ''\n"]
+)
 def test_production_refuses_a_demo_and_a_clinic_without_a_number(
     write: Write, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -136,7 +138,7 @@ def test_production_takes_a_clinic_with_its_own_number(write: Write, monkeypatch
     assert clinics.load(write("demo: false\nteam_number: '111'\n")).team_number == "111"
 
 
-# -- details and fill ---------------------------------------------------------------------------------------------------
+# -- details and fill ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("country", "emergency"), [("us", "911"), ("uk", "999"), ("", "911 (US), 999 (UK) or 112")])
@@ -185,7 +187,7 @@ def test_a_filled_value_is_not_filled_again() -> None:
     assert clinics.fill("{a}", {"a": "{b}", "b": "no"}) == "{b}"
 
 
-# -- spelling -----------------------------------------------------------------------------------------------------------
+# -- spelling --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,9 @@ def test_british_patients_read_british_words(american: str, british: str) -> Non
     assert clinics.spell(american, "uk") == british
 
 
-@pytest.mark.parametrize("text", ["concentrated colorado literature", "Tumorix", "fiberglass", "moment", "antidiarrheal"])
+@pytest.mark.parametrize(
+    "text", ["concentrated colorado literature", "Tumorix", "fiberglass", "moment", "antidiarrheal"]
+)
 def test_only_whole_words_are_swapped(text: str) -> None:
     assert clinics.spell(text, "uk") == text
 

@@ -58,7 +58,7 @@ def _rows(outbox: Outbox) -> list[sqlite3.Row]:
         return db.execute("SELECT * FROM escalations ORDER BY id").fetchall()
 
 
-# -- recording ----------------------------------------------------------------------------------------------------------
+# -- recording -------------------------------------------------------------------------------------
 
 
 def test_the_same_message_is_recorded_once(outbox: Outbox) -> None:
@@ -119,7 +119,7 @@ def test_two_processes_may_record_at_once_and_agree_on_the_conversation(tmp_path
     assert Outbox(tmp_path / "var" / "escalations.db").counts() == {"pending": 10}
 
 
-# -- delivering ---------------------------------------------------------------------------------------------------------
+# -- delivering ------------------------------------------------------------------------------------
 
 
 def test_each_target_is_told_once(outbox: Outbox, targets: Targets) -> None:
@@ -198,13 +198,15 @@ def test_the_alert_names_level_symptoms_time_setting_channel_and_conversation(ou
     assert targets.sent[0] == (
         PAGER,
         "IL-2 Companion: urgent (fever, chills)",
-        "Level: urgent\nSymptoms: fever, chills\nTime: 2026-03-01T02:00:00.000+00:00\nSetting: home\n"
-        "Channel: rest\nConversation: 0123456789abcdef",
+        (
+            "Level: urgent\nSymptoms: fever, chills\nTime: 2026-03-01T02:00:00.000+00:00\nSetting: home\n"
+            "Channel: rest\nConversation: 0123456789abcdef"
+        ),
     )
     assert "Setting: unknown" in targets.sent[1][2]
 
 
-# -- what the files tell ------------------------------------------------------------------------------------------------
+# -- what the files tell ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -275,7 +277,7 @@ def test_an_id_with_a_lone_surrogate_has_a_hash(secret_file: Path) -> None:
     assert secret_file.is_file()
 
 
-# -- targets ------------------------------------------------------------------------------------------------------------
+# -- targets ---------------------------------------------------------------------------------------
 
 
 def _clinic(*alerts: str) -> Clinic:

@@ -48,7 +48,7 @@ def write(tmp_path: Path) -> Write:
     return make
 
 
-# -- sentences ----------------------------------------------------------------------------------------------------------
+# -- sentences -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_file_may_hold_only_sentences_or_only_responses_or_neither(write: Writ
     assert read_nlu(files) == ([], {"utter_x": [{"text": "X"}]})
 
 
-# -- errors -------------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_a_file_that_cannot_be_read_is_named_in_one_sentence(write: Write, text:
         ("nlu:\n- intent: a\n  examples: [a, b]\n", "each entry under nlu needs an intent and examples"),
         ("nlu:\n- intent: ''\n  examples: |\n    - a\n", "each entry under nlu needs an intent and examples"),
         ("nlu:\n- words\n", "each entry under nlu needs an intent and examples"),
-        ("nlu:\n  intent: a\n", "each entry under nlu needs an intent and examples"),
-        ("nlu: words\n", "each entry under nlu needs an intent and examples"),
+        ("nlu:\n  intent: a\n", "nlu must be a list of intents"),
+        ("nlu: words\n", "nlu must be a list of intents"),
         ("nlu: 5\n", "nlu"),
         ("nlu:\n- intent: faq/a\n  examples: |\n    no dash\n", "the intent faq/a has no sentences"),
         ("responses:\n  utter_a: words\n", "the response utter_a needs a list of variants with a text"),
@@ -156,7 +156,7 @@ def test_a_response_that_two_files_define_is_named_with_the_second_file(write: W
     assert str(error.value) == f"{second}: the response utter_thanks stands in another file already."
 
 
-# -- the importer -------------------------------------------------------------------------------------------------------
+# -- the importer ----------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -39,10 +40,12 @@ async def _hang(message: UserMessage) -> None:
 
 
 @pytest.fixture
-def post(loopback: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Answer]]:
+def post(loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[Answer]]:
     """Posts bodies, one after the other, and returns status, content type and JSON of each reply."""
     monkeypatch.setattr(core, "SOON", 0.05)
     monkeypatch.setattr(core, "DEADLINE", 0.1)
+    monkeypatch.setenv("IL2_OUTBOX", str(tmp_path / "escalations.db"))
+    monkeypatch.setenv("IL2_SECRET", "secret of the tests")
 
     def send(*bodies: bytes, handler: Handler = _echo) -> list[Answer]:
         async def client(session: aiohttp.ClientSession) -> list[Answer]:
@@ -144,24 +147,24 @@ def test_nothing_ever_gets_200_and_an_empty_list(post: Any, handler: Handler) ->
     answers = post(*(_body(sender=name, message=text) for name, text in STRANGE.items()), handler=handler)
     for name, (status, _, replies) in zip(STRANGE, answers, strict=True):
         assert status == 200, name
-        assert len(replies) == 1, name
-        assert replies[0]["recipient_id"] == name
+        assert replies, name
+        assert {reply["recipient_id"] for reply in replies} == {name}
         assert replies[0]["text"].strip(), name
 
 
 def test_an_empty_message_says_so_and_a_failed_one_gives_the_safe_reply(post: Any) -> None:
     answers = post(_body(sender="a", message=" \x00 "), _body(sender="a", message="hello"), handler=_fail)
     assert [replies[0]["text"] for _, _, replies in answers] == [
-        safety.static("utter_empty_message")["text"],
-        safety.static("utter_technical")["text"],
+        safety.static("utter_empty_message")[0]["text"],
+        safety.static("utter_technical")[0]["text"],
     ]
 
 
 def test_a_red_flag_is_answered_while_everything_behind_the_channel_hangs(post: Any) -> None:
     ((status, _, replies),) = post(_body(sender="a", message="I cannot breathe"), handler=_hang)
     assert status == 200
-    assert replies[0]["text"] == safety.static("utter_contact_emergency")["text"]
-    assert replies[0]["custom"]["escalation"]["level"] == "emergency"
+    assert replies[0]["text"] == safety.static("utter_contact_emergency")[0]["text"]
+    assert replies[1]["custom"]["escalation"]["level"] == "emergency"
 
 
 def test_ten_messages_at_once_from_one_sender_each_get_their_own_answer(loopback: Any) -> None:

@@ -59,7 +59,7 @@ def _gone(pid: int) -> bool:
     return False
 
 
-# -- refusing to start --------------------------------------------------------------------------------------------------
+# -- refusing to start -----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +89,18 @@ def test_a_port_in_use_is_said_in_one_sentence_with_another_to_try(project: Path
         port = taken.getsockname()[1]
         said = _refused(project, PORT=str(port))
     assert said == (
-        f"Not started: port {port} cannot be used (Address already in use). Choose another one: PORT={port + 1} make run"
+        f"Not started: port {port} cannot be used (Address already in use). "
+        f"Choose another one: PORT={port + 1} make run"
     )
 
 
-@pytest.mark.parametrize("port", ["web", "0", "65536", "-1", ""])
+@pytest.mark.parametrize("port", ["web", ""])
 def test_a_port_that_is_no_port_is_said_in_one_sentence(project: Path, port: str) -> None:
     assert _refused(project, PORT=port) == f"Not started: PORT is {port!r}; write a number from 1 to 65535."
 
 
-@pytest.mark.parametrize("port", ["²", "①", "5005.0", " 5005", "5_005", "0x1f"])
-def test_what_only_looks_like_a_number_is_no_port(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "²", "①", "5005.0", " 5005", "5_005", "0x1f"])
+def test_what_only_looks_like_a_port_is_none(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("PORT", port)
     with pytest.raises(serve.ServeError, match="write a number from 1 to 65535"):
         serve.chosen_port()
@@ -163,7 +164,7 @@ def test_both_processes_get_what_they_need(monkeypatch: pytest.MonkeyPatch) -> N
     assert ["--model", "models/some.tar.gz"] in pairs
 
 
-# -- one process --------------------------------------------------------------------------------------------------------
+# -- one process -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -305,7 +306,7 @@ def test_stopping_what_has_ended_or_never_started_does_nothing(server: Path) -> 
     asyncio.run(run())
 
 
-# -- both ---------------------------------------------------------------------------------------------------------------
+# -- both ------------------------------------------------------------------------------------------
 
 SUPERVISOR = """
 import pathlib, sys

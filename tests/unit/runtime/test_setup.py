@@ -43,7 +43,7 @@ def script(binaries: Path) -> Script:
     return make
 
 
-# -- Python -------------------------------------------------------------------------------------------------------------
+# -- Python ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12"])
@@ -88,7 +88,9 @@ def test_an_interpreter_that_does_not_run_is_passed_over(script: Script) -> None
 def test_without_any_python_the_sentence_says_what_to_install() -> None:
     with pytest.raises(setup.SetupError) as error:
         setup.find_python("")
-    assert str(error.value).startswith("Python 3.11 or 3.12 was not found. Install it, for example: apt-get install python3")
+    assert str(error.value).startswith(
+        "Python 3.11 or 3.12 was not found. Install it, for example: apt-get install python3"
+    )
     assert "\n" not in str(error.value)
 
 
@@ -116,7 +118,7 @@ def test_setup_needs_nothing_but_the_standard_library() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# -- uv -----------------------------------------------------------------------------------------------------------------
+# -- uv --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", ["uv 0.8.0", "uv 0.11.2 (abc 2026-01-01)", "uv 1.0.0"])
@@ -157,7 +159,7 @@ class Index:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 """Quiet."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -233,7 +235,8 @@ def test_the_machine_is_found_under_its_other_name(
     monkeypatch.setattr(setup.platform, "machine", lambda: machine)
     other = "x86_64" if tag == "aarch64" else "aarch64"
     index.page(
-        index.wheel("0.9.1", b"right", f"manylinux_2_28_{tag}"), index.wheel("0.9.2", b"wrong", f"manylinux_2_28_{other}")
+        index.wheel("0.9.1", b"right", f"manylinux_2_28_{tag}"),
+        index.wheel("0.9.2", b"wrong", f"manylinux_2_28_{other}"),
     )
     setup._download_uv()
     assert _fetched().read_bytes() == b"right"
@@ -275,7 +278,7 @@ def test_a_download_that_breaks_off_gives_one_sentence(index: Index) -> None:
         setup._download_uv()
 
 
-# -- packages and encoder -----------------------------------------------------------------------------------------------
+# -- packages and encoder --------------------------------------------------------------------------
 
 
 def _sync(uv: Path, folder: Path, dev: bool = False) -> None:
@@ -301,7 +304,7 @@ def test_tools_for_tests_are_installed_when_asked_for(script: Script, tmp_path: 
     ("noise", "sentence"),
     [
         (
-            "echo 'x Failed to build thing' >&2; echo 'error: command gcc failed: No such file or directory' >&2; exit 1",
+            "echo 'Failed to build it' >&2; echo 'error: command gcc failed: No such file' >&2; exit 1",
             "a package has to be compiled and there is no C compiler: apt-get install build-essential.",
         ),
         (

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[3]
 BROKEN = {
     "data/nlu/fever.yml": "nlu:\n- intent: [unclosed\n",
     "clinic.yml": "name: Demo\nphone: 12345\n",
-    "data/stories/rules.yml": "rules: {a: b: c}\n",
 }
 
 
@@ -33,6 +31,7 @@ def project(tmp_path: Path) -> Path:
         "data/stories/rules.yml": "rules: []\n",
         "bot/nlu/classifier.py": "NAME = 1\n",
         "bot/triage/rules.py": "RULES = 1\n",
+        "bot/triage/classifier.py": "LEVELS = 1\n",
         "bot/importer.py": "IMPORTER = 1\n",
     }
     for name, text in files.items():
@@ -57,7 +56,7 @@ def test_the_fingerprint_stays_the_same_while_nothing_changes(project: Path, tmp
         "data/nlu/fever.yml",
         "data/stories/rules.yml",
         "bot/nlu/classifier.py",
-        "bot/triage/rules.py",
+        "bot/triage/classifier.py",
         "bot/importer.py",
     ],
 )
@@ -99,23 +98,23 @@ def test_text_that_moves_from_one_file_to_the_next_changes_the_fingerprint(proje
 
 def test_files_that_no_model_is_made_from_do_not_change_the_fingerprint(project: Path) -> None:
     before = train.fingerprint(project)
-    for name in ("README.md", "data/nlu/notes.md", "bot/nlu/classifier.pyc", "clinic.yml"):
+    for name in ("README.md", "data/nlu/notes.md", "bot/nlu/classifier.pyc", "clinic.yml", "bot/triage/rules.py"):
         (project / name).write_text("anything", encoding="utf-8")
     assert train.fingerprint(project) == before
 
 
-# -- is_current ---------------------------------------------------------------------------------------------------------
+# -- is_current ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a model that was made from the project."""
     monkeypatch.chdir(project)
     models = project / "models"
     models.mkdir()
     (models / "il2.tar.gz").write_bytes(b"model")
     (models / "il2.json").write_text(json.dumps({"fingerprint": train.fingerprint()}), encoding="utf-8")
-    yield models
+    return models
 
 
 def test_a_model_made_from_what_stands_there_is_current(trained: Path) -> None:
@@ -140,7 +139,7 @@ def test_a_model_with_a_broken_stamp_is_out_of_date(trained: Path, stamp: str) -
     assert not train.is_current(trained)
 
 
-# -- main ---------------------------------------------------------------------------------------------------------------
+# -- main ------------------------------------------------------------------------------------------
 
 
 class FakeRasa:
@@ -202,9 +201,7 @@ def test_content_that_changes_during_training_is_trained_again(rasa: FakeRasa, m
     assert not train.is_current()
 
 
-def test_a_failed_training_gives_its_last_line_and_no_stamp(
-    rasa: FakeRasa, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failed_training_gives_its_last_line_and_no_stamp(rasa: FakeRasa, capsys: pytest.CaptureFixture[str]) -> None:
     rasa.says, rasa.code, rasa.makes_a_model = b"Loading\nThe disk is full.\n\n", 1, False
     assert train.main() == 1
     assert capsys.readouterr().err == f"Training stopped: The disk is full. (see {train.LOG})\n"
@@ -223,17 +220,17 @@ def test_a_component_that_needs_tensorflow_is_named_and_not_only_the_node_of_the
     rasa.code, rasa.makes_a_model = 1, False
     rasa.says = (
         b"Traceback (most recent call last):\n"
-        b"bot.runtime.without_tensorflow.TensorFlowMissing: This component needs TensorFlow (DIET); it is not installed."
-        b" The companion's own pipeline in config.yml does not need it.\n\n"
+        b"bot.runtime.without_tensorflow.TensorFlowMissing: This component needs TensorFlow (DIET); it is not"
+        b" installed. The companion's own pipeline in config.yml does not need it.\n\n"
         b"The above exception was the direct cause of the following exception:\n\n"
         b"Traceback (most recent call last):\n"
-        b"rasa.engine.exceptions.GraphComponentException: Error running graph component for node train_DIETClassifier2.\n"
+        b"rasa.engine.exceptions.GraphComponentException: Error running graph component for node train_DIET2.\n"
     )
     assert train.main() == 1
     assert "needs TensorFlow" in capsys.readouterr().err
 
 
-# -- a broken file, end to end ------------------------------------------------------------------------------------------
+# -- a broken file, end to end ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
