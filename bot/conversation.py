@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from rasa.shared.core.events import BotUttered, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
+
+from bot.dates import Dates
 
 CONTACT_PREFIX = "utter_contact_"
 GRAVE = ("soon", "urgent", "emergency", "crisis")
@@ -30,6 +33,8 @@ class Conversation:
         asked: what the bot asked last, e.g. ``setting``, or "".
         setting: ``home``, ``hospital`` or "".
         country: ``us``, ``uk`` or "".
+        asked_before: what the bot has asked so far.
+        dates: the patient's dates, as far as they were given.
     """
 
     previous: tuple[str, ...] = ()
@@ -43,6 +48,7 @@ class Conversation:
     setting: str = ""
     country: str = ""
     asked_before: frozenset[str] = frozenset()
+    dates: Dates = field(default_factory=Dates)
 
 
 def read(tracker: DialogueStateTracker | None) -> Conversation:
@@ -66,6 +72,7 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
     contact, crisis = "", False
     symptoms: tuple[str, ...] = ()
     asked_before: set[str] = set()
+    days = Dates()
 
     for event in events:
         if isinstance(event, UserUttered) and event.text:
@@ -86,6 +93,8 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
                 last_answers = answers
                 given.extend(answers)
             contact = max(contact, action.removeprefix(CONTACT_PREFIX), key=_grave)
+            if event.metadata.get("dates"):
+                days = Dates(**{role: date.fromisoformat(day) for role, day in event.metadata["dates"].items()})
             if event.metadata.get("asks"):
                 asked_before.add(str(event.metadata["asks"]))
     last = turn or last_turn
@@ -101,6 +110,7 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
         setting=setting,
         country=country,
         asked_before=frozenset(asked_before),
+        dates=days,
     )
 
 

@@ -194,8 +194,8 @@ def _any(words: Iterable[str]) -> str:
     return "|".join(sorted(words, key=len, reverse=True))
 
 
-_M = rf"(?P<month>{_any(_MONTHS)})\b\.?"
-_WD = rf"(?P<wd>{_any(_WEEKDAYS)})\b\.?"
+_M = rf"(?P<month>{_any(_MONTHS)})\b(?:\.(?=\s*\d))?"
+_WD = rf"(?P<wd>{_any(_WEEKDAYS)})\b(?:\.(?=\s*\d))?"
 _ON_WD = rf"(?:{_WD},?\s+(?:the\s+)?)?"
 _D = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _LINKED = r"\s*(?P<link>-|to|until|till|through|thru|or|and)\s*(?:the\s+)?(?P<day2>\d{1,2})(?:st|nd|rd|th)?"
@@ -237,15 +237,15 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("offset", r"\ba\s+week\s+(?:from\s+)?(?P<named>today|tomorrow)\b(?P<week>)"),
         ("weekday", rf"\b(?:a\s+week\s+(?:on|from|this)\s+(?:next\s+)?{_WD}(?P<week>))"),
         ("weekday", rf"\b{_WD}\s+week\b(?P<week>)"),
-        ("offset", rf"\bin\s+{_N}\s+{_UNIT}(?:'?\s+time)?\b"),
+        ("offset", rf"\bin\s+{_N}\s+{_UNIT}(?:'?\s+time)?\b(?:,?\s+on\s+(?:a\s+)?{_WD})?"),
         ("offset", rf"\b{_N}\s+{_UNIT}\s+(?:from|after)\s+(?:now|today)\b"),
-        ("offset", rf"\b{_N}\s+{_UNIT}\s+(?P<ago>ago|back)\b"),
+        ("offset", rf"\b{_N}\s+{_UNIT}\s+(?P<ago>ago|back)\b(?:,?\s+on\s+(?:a\s+)?{_WD})?"),
         ("weekday", rf"\b{_WD}\s+(?:of\s+)?(?P<mod>next|last)\s+week\b(?P<weekly>)"),
         ("weekday", rf"\b(?P<mod>next|last)\s+week,?\s+(?:on\s+)?{_WD}(?P<weekly>)"),
         ("weekday", rf"\b(?P<mod>next|last|this(?:\s+(?:coming|past))?|coming|past)\s+{_WD}"),
         ("weekday", rf"\b(?:on|since|from|by|is|was|starts?|started)\s+(?:a\s+|the\s+)?{_WD}"),
         ("weekday", r"\b(?P<wd>monday|tuesday|wednesday|thursday|friday|saturday|sunday|tues|thurs|thur|fri)\b"),
-        ("offset", r"\b(?P<named>today|tonight|tomorrow|tmrw|2moro|yesterday)\b"),
+        ("offset", r"\b(?P<named>today|tonight|tomorrow|tmrw|2moro|yesterday)\b" + rf"(?:,?\s+\(?{_WD})?"),
         (
             "vague",
             rf"\b(?:in|early|mid|late|during|by|of|this|next|last|end|start|since)[\s-]+{_M}(?:\s+(?:19|20)\d\d)?",
@@ -293,6 +293,7 @@ _CUES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"\b(?:finish(?:ed|es|ing)?|completed?|ended|came\s+off|end\s+of\s+(?:my\s+)?(?:treatment|therapy))\b",
         ),
         (Role.LAST_DOSE, rf"\b(?:{_GIVEN}|therapy)\s+(?:stopped|ends|end)\b"),
+        (Role.LAST_DOSE, r"\b(?:my|his|her|the)\s+last\s+(?=was\b|is\b)"),
         (
             Role.SCAN,
             (
@@ -321,7 +322,7 @@ _CUES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 _BREAK = re.compile(r"[.;:!?,\n]|\b(?:and|but|then|so)\b")
 _PAST = re.compile(
-    r"\b(?:was|were|had|started|began|begun|went|finished|ended|completed?|stopped|got|ago|since|came|been)\b"
+    r"\b(?:was|were|had|started|began|begun|went|finished|ended|completed?|stopped|ago|since|came|been)\b"
 )
 _FUTURE = re.compile(
     r"\b(?:will|'ll|ll|starts?|starting|begins?|beginning|commences?|going|gonna|booked|due|scheduled|planned|goes?|next|coming|"
@@ -421,11 +422,17 @@ def _mentions(text: str) -> list[_Mention]:
             said = match[0].strip()
             said = re.sub(r"^(?:on the|on|the|is|was|since|from|by|starts?|started) ", "", said)
             said = re.sub(rf"\b(?:{_any((*_MONTHS, *_WEEKDAYS))})\b", lambda m: m[0].capitalize(), said)
-            found.append(_Mention(match.start(), match.end(), kind, said, match.groupdict()))
+            groups = match.groupdict()
+            used = kind
+            if kind == "span" and groups["link"] == "to" and _MOVED.search(before):
+                used, groups["day"] = "date", groups["day2"]
+            found.append(_Mention(match.start(), match.end(), used, said, groups))
     found.sort(key=lambda m: m.start)
     kept = [m for m in found if not _NEGATED.search(text[: m.start])]
-    if len(kept) >= 2 and _MOVED.search(text[: kept[0].start]):
-        kept = kept[1:]
+    for old, new in itertools.pairwise(kept):
+        if text[old.end : new.start].strip() in ("to", "to the", "until") and _MOVED.search(text[: old.start]):
+            kept.remove(old)
+            break
     return kept[:MAX_DATES]
 
 
@@ -438,7 +445,18 @@ def _cues(text: str, mentions: Sequence[_Mention]) -> list[_Cue]:
             inside = any(m.start < match.end() and match.start() < m.end for m in mentions if m.kind != "weekday")
             if not taken and not inside:
                 found.append(_Cue(match.start(), match.end(), role))
-    return sorted(found, key=lambda c: c.start)
+    said = [c for c in found if c.role not in ("weak", "other")]
+    return sorted((c for c in found if c.role != "weak" or not _beside(text, c, said, mentions)), key=lambda c: c.start)
+
+
+def _beside(text: str, weak: _Cue, said: Sequence[_Cue], mentions: Sequence[_Mention]) -> bool:
+    """Whether a clear cue stands in the same clause, as in "finished treatment"."""
+    for cue in said:
+        low, high = sorted((cue, weak), key=lambda c: c.start)
+        dated = any(low.end <= m.start < high.start for m in mentions)
+        if not dated and not _BREAK.search(text, low.end, high.start):
+            return True
+    return False
 
 
 def _assign(text: str, mentions: Sequence[_Mention], cues: Sequence[_Cue]) -> list[_Cue | None]:
@@ -455,7 +473,8 @@ def _assign(text: str, mentions: Sequence[_Mention], cues: Sequence[_Cue]) -> li
                 continue
             between = text[low:high]
             cost = len(between) + 40 * len(_BREAK.findall(between)) + 60 * len(re.findall(r"[.!?\n]", between))
-            mine.append((cost + (5 if cue.start > mention.start else 0), cue))
+            cost += (5 if cue.start > mention.start else 0) + (30 if cue.role == "weak" else 0)
+            mine.append((cost, cue))
         options.append(mine)
 
     def total(choice: tuple[tuple[float, _Cue | None], ...]) -> float:
@@ -1151,7 +1170,7 @@ _DATE_TALK = frozenset(
     thank thanks that that's thats the their them then there they this time timeline to treatment until up was we
     we're week weeks were what whats what's when where which wife will with within work would you your booked begin
     fall falls does do long first far apart count counts countdown planner ics inside outside window windows safe ok
-    okay allowed too early soon close gap enough
+    okay allowed mean meant sorry yes too early soon close gap enough got hes he's shes she's into mum's dad's dads mums
     """
     )
 )
@@ -1161,7 +1180,9 @@ _THE_TREATMENT = re.compile(
     rf"\b(?:{_GIVEN}|therapy|cycle|calendar|dates|schedule|timeline|planner|plan|1st day|day (?:1|one)|d1|"
     r"start(?:ing)? date)\b"
 )
+_A_CALENDAR = re.compile(r"\b(?:calendar|dates|schedule|timeline|planner|ics)\b")
 _THE_LAST = re.compile(rf"\b(?:{_GIVEN}|therapy|last one|last day)\b")
+_WORDS_OF_TREATMENT = re.compile(rf"\b(?:(?:high|low)[- ]dose|{_GIVEN}|therapy)\b")
 _I_START = re.compile(
     r"\b(?:i|i'm|im|we|we're|he|she|i'll) (?:am |is |are |will )?(?:starts?|starting|begins?|beginning)\b"
 )
@@ -1183,12 +1204,29 @@ def answers_dates(text: str) -> bool:
     if not _LABELLED.search(said.replace("1st", "first")):
         if Role.LAST_DOSE in roles:
             named = bool(_THE_LAST.search(said))
+        elif roles == {"weak"}:
+            named = bool(_A_CALENDAR.search(said))
         else:
             named = roles != {Role.SCAN} and bool(_THE_TREATMENT.search(said) or _I_START.search(said))
         if not named or _ALLOWING.search(said):
             return False
+    return _only_dates(said, mentions, cues)
+
+
+def replies_with_date(text: str) -> bool:
+    """Whether a message that follows a question of this feature answers it: a day or a month, and nothing else.
+
+    Also true for a day that does not exist, which ``read`` then asks about; false for "hungry again since Monday".
+    """
+    said = _normal(text)
+    mentions = _mentions(said)
+    return bool(mentions) and len(text) <= MAX_TEXT and _only_dates(said, mentions, _cues(said, mentions))
+
+
+def _only_dates(said: str, mentions: Sequence[_Mention], cues: Sequence[_Cue]) -> bool:
+    """Whether nothing but talk of dates is left when the dates and the words on them are taken out."""
     rest = list(_POLITE.sub(lambda m: " " * len(m[0]), said))
     for start, end in [*((m.start, m.end) for m in mentions), *((c.start, c.end) for c in cues)]:
         rest[start:end] = " " * (end - start)
-    left = re.findall(r"[^\W\d_][^\W\d_']*(?:-[^\W\d_]+)*", "".join(rest))
+    left = re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", _WORDS_OF_TREATMENT.sub(" ", "".join(rest)))
     return all(word in _DATE_TALK for word in left)

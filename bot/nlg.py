@@ -7,6 +7,7 @@ together.
 from __future__ import annotations
 
 import logging
+from datetime import date
 from typing import Any
 
 from rasa.core.nlg.generator import NaturalLanguageGenerator, ResponseVariationFilter
@@ -16,7 +17,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from bot import clinic as clinics
-from bot import conversation
+from bot import conversation, dates
 from bot.content import FAQ, UTTER, Answer, Catalogue, leaflets
 from bot.conversation import CONTACT_PREFIX, Conversation
 from bot.nlu.language import languages
@@ -89,6 +90,8 @@ class _Turn:
             message = self._answer(self._nlg._catalogue.answers[action.removeprefix(UTTER)])
         elif action in (f"{UTTER}offer_choices", f"{UTTER}not_understood"):
             message = self._offer(action)
+        elif action == f"{UTTER}my_dates":
+            message = self._my_dates(action)
         elif action == f"{UTTER}other_language":
             message = self._other_language(action)
         else:
@@ -212,6 +215,22 @@ class _Turn:
             number = self._nlg._clinic.team_number or spoken.no_number or self._values["team_number"]
             values = {**self._values, "team_number": number}
             message["text"] = f"{clinics.fill(spoken.sentence, values)}\n\n{message['text']}"
+        return message
+
+    def _my_dates(self, action: str) -> Message | None:
+        """A plain calendar or the scan windows, or the question that is needed first."""
+        text = str(self._parsed.get("text") or "")
+        request = dates.read(text, date.today(), self.country, known=self.talk.dates)
+        texts = {name: str(v[0].get("text", "")) for name, v in self._nlg._responses.items()}
+        said, titles = dates.compose(request, texts, self.country)
+        if not said:
+            return self.plain(action)
+        known = {role.value: day.isoformat() for role, day in request.dates.items()}
+        message: Message = {"text": self._say(said), "dates": known, "asks": "dates" if request.problems else None}
+        if titles:
+            message["buttons"] = _buttons(titles)
+        if known and not request.problems:
+            message["custom"] = {"dates": known}
         return message
 
     # -- safety -----------------------------------------------------------------------------------------------------

@@ -29,6 +29,12 @@ def _clinic() -> clinics.Clinic:
     return clinics.load()
 
 
+def texts() -> dict[str, str]:
+    """The texts of the shared responses by name, in their form for a patient of whom nothing is known."""
+    plain = {name: [v for v in variants if not v.get("condition")] for name, variants in _responses().items()}
+    return {name: str(variants[0].get("text", "")) for name, variants in plain.items() if variants}
+
+
 def static(response: str) -> list[Reply]:
     """A shared response in the stock shape of replies, in its form for a patient of whom nothing is known."""
     variant = next(v for v in _responses()[response] if not v.get("condition"))

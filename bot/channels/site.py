@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sanic import Blueprint, Sanic
 from sanic.request import Request
 from sanic.response import HTTPResponse, json, raw
 
+from bot import dates, safety
 from bot.channels.core import Collector, Handler
 from bot.content import FAQ
 
@@ -65,6 +67,17 @@ class SiteInput(InputChannel):
         async def health(request: Request) -> HTTPResponse:
             ready = await self._ready(on_new_message, request.app.ctx.agent)
             return json({"status": "ready" if ready else "starting"}, status=200 if ready else 503)
+
+        @routes.get("/calendar.ics")
+        async def calendar(request: Request) -> HTTPResponse:
+            try:
+                plan = dates.entries(dates.Dates(**{k: date.fromisoformat(v[0]) for k, v in request.args.items()}))
+                file = dates.ics(plan, safety.texts())
+            except (TypeError, ValueError, OverflowError):
+                reason = "Name the days as first_day=2026-10-03, last_dose=... or scan=..., each YYYY-MM-DD."
+                return json({"status": "error", "reason": reason}, status=400)
+            disposition = {"Content-Disposition": 'attachment; filename="il2-dates.ics"'}
+            return raw(file, content_type="text/calendar; charset=utf-8", headers={**HEADERS, **disposition})
 
         for path, (file, kind) in PAGES.items():
             if path != "/":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -21,7 +22,7 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot import conversation
+from bot import conversation, dates
 from bot.content import FAQ, UTTER, Answer, Catalogue
 from bot.conversation import Conversation
 from bot.nlu import language
@@ -78,6 +79,9 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     if code:
         return Choice("other_language", 1.0, detail=code)
 
+    if dates.answers_dates(text) or (talk.asked == "dates" and _gives_a_date(text, talk)):
+        return Choice("ask_my_dates", 1.0)
+
     whole = candidates.whole
     top = whole.labels[0]
     kind = top.label.partition("/")[0]
@@ -100,6 +104,12 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     near = tuple(r.label for r in whole.labels[:12] if r.label.startswith(f"{FAQ}/"))[:3]
     intent = "offer_choices" if near and whole.scope >= bands.offer else "not_understood"
     return Choice(intent, 1 - whole.scope, offers=near)
+
+
+def _gives_a_date(text: str, talk: Conversation) -> bool:
+    """Whether a message answers the question for a date."""
+    request = dates.read(text, date.today(), talk.country, known=talk.dates)
+    return request.dates != talk.dates or bool(request.alternatives or request.bare)
 
 
 def _answers(ranking: Ranking, catalogue: Catalogue, bands: Bands) -> Choice:

@@ -21,6 +21,7 @@ _THIS = frozenset({"this", "these"})
 _MINE = frozenset({"my", "mine", "this", "these", "his", "her"})
 _ARTICLES = frozenset({"a", "an", "any"})
 _TOPIC = 10
+_HAVE = frozenset({"have", "has", "had"})
 _NO_START = frozenset({"or", "of", "to", "from", "with", "like", "my", "our", "his", "her", "if", "when"})
 _REACH = 10
 _LIST_SEGMENT = 5
@@ -65,6 +66,7 @@ class Scene:
         for hit in message.of("cue"):
             self._cues.setdefault(hit.label.name, []).append(hit)
         self._masks = message.of("mask")
+        self._crisis = {row.row for row in rules.rows.values() if row.crisis}
         self._sentence, self._clause = self._cut()
         self._bodies = message.of("row")
         self._pseudo = {i for cue in self._named("pseudo") for i in cue.used}
@@ -133,6 +135,7 @@ class Scene:
         return any(
             cue.end > begin
             and begin - 2 <= cue.start < end
+            and not self._has_to(cue)
             and not (strongly and cue.end - cue.start == 1)
             and not (
                 self._words[cue.start] in _THIS
@@ -141,6 +144,10 @@ class Scene:
             )
             for cue in self._named("own")
         )
+
+    def _has_to(self, cue: Hit) -> bool:
+        """Whether a cue goes on with "to": what somebody has to do is not what they have."""
+        return self._words[cue.end - 1] in _HAVE and self._words[cue.end : cue.end + 1] == ["to"]
 
     # -- denials ---------------------------------------------------------------------------
 
@@ -222,7 +229,7 @@ class Scene:
         for negation in self._negations:
             if negation.start in hit.used or self._belongs_elsewhere(negation, hit):
                 continue
-            inside = hit.start < negation.start and negation.end <= hit.end
+            inside = hit.start < negation.start and negation.end <= hit.end <= hit.start + _REACH
             reaches = negation.end <= hit.start < negation.limit
             if not inside and not (reaches and self._attached(negation, hit)):
                 continue
@@ -326,9 +333,10 @@ class Scene:
             if self._same_clause(cue.start, hit.start) or self._same_clause(cue.start, hit.end - 1):
                 return True
             distance = self._sentence[hit.start] - self._sentence[cue.start]
-            if (0 <= distance <= 1 or self._same_sentence(cue.start, hit.start)) and self._is_past_tense(hit):
-                if not self._in_clause("present", hit) and not self._in_clause("recent", hit):
-                    return True
+            near = 0 <= distance <= 1 or self._same_sentence(cue.start, hit.start)
+            present = self._in_clause("present", hit) or self._in_clause("recent", hit)
+            if near and not present and self._is_past_tense(hit):
+                return True
         for cue in self._named("before"):
             after = self._words[cue.end] if cue.end < len(self._words) else "."
             closing = after in _ENDS or after in _COMMAS or after in self._family("contrast")
@@ -397,14 +405,14 @@ class Scene:
         for cue in self._named("question_around"):
             if not (cue.start <= hit.start < cue.end and self._may_open(cue.start)):
                 continue
-            if self._words[cue.start + 1] not in self._family("no_question"):
-                if not self._owned(cue.start, cue.end):
-                    return True
+            if self._words[cue.start + 1] in self._family("no_question") or self._owned(cue.start, cue.end):
+                continue
+            return True
         begin = min(i for i in range(first, hit.start + 1) if self._same_clause(i, hit.start))
         for cue in self._named("question_after"):
-            if hit.end - 1 <= cue.start <= hit.end + 2 and self._same_sentence(cue.start, hit.start):
-                if not self._owned(begin, hit.end):
-                    return True
+            near = hit.end - 1 <= cue.start <= hit.end + 2 and self._same_sentence(cue.start, hit.start)
+            if near and not self._owned(begin, hit.end):
+                return True
         if hit.label.level < Level.EMERGENCY and hit.label.kind == "row" and self._only_a_topic(hit, first, last):
             return True
         return self._opens_question(first, hit) and not self._owned(first, last)
@@ -435,6 +443,7 @@ class Scene:
         supposed = self._family("supposing")
         return any(
             hit.end <= cue.start < last
+            and not self._has_to(cue)
             and not any(word in supposed for word in self._words[max(0, cue.start - 2) : cue.start])
             for cue in self._named("own_after")
         )
@@ -530,6 +539,12 @@ class Scene:
             if any(cue.end <= own.start < hit.end or own.start in hit.used for own in self._named("myself")):
                 continue
             return cue
+        first, last = self._borders(hit)
+        family = self._family("person") | self._family("first_person")
+        if not any(word in family for word in self._words[first:last]):
+            for cue in self._named("fiction"):
+                if self._same_sentence(cue.start, hit.start):
+                    return cue
         for cue in self._named("for_animals"):
             if hit.end <= cue.start <= hit.end + 4 and self._same_sentence(cue.start, hit.start):
                 return cue
@@ -537,10 +552,7 @@ class Scene:
 
     def _family_history(self, hit: Hit) -> bool:
         """A relative's past illness: "my dad died of a stroke", "... runs in the family"."""
-        for cue in self._named("family_history"):
-            if self._same_sentence(cue.start, hit.start):
-                return True
-        return False
+        return any(self._same_sentence(cue.start, hit.start) for cue in self._named("family_history"))
 
     def only_on_effort(self, hit: Hit) -> bool:
         """Whether the symptom is said to come with effort only."""
@@ -561,8 +573,10 @@ class Scene:
             return Verdict(Assertion.OTHER, bystander=stranger and ill_now)
         if self._family_history(hit):
             return Verdict(Assertion.OTHER)
-        taken_up = self._taken_up or any(
-            cue.start >= hit.end and not self._negated_cue(cue) for cue in self._named("have_that")
+        taken_up = (
+            self._taken_up
+            or self._about_oneself(hit)
+            or any(cue.start >= hit.end and not self._negated_cue(cue) for cue in self._named("have_that"))
         )
         if not taken_up:
             if self._conditional(hit) or self._feared(hit):
@@ -584,6 +598,10 @@ class Scene:
             distant = long_ago or self._in_clause("days_past", hit)
             return Verdict(Assertion.PAST, recent=not distant)
         return Verdict(Assertion.NOW, doubtful=denied is None)
+
+    def _about_oneself(self, hit: Hit) -> bool:
+        """Killing or harming "myself" is never only a question."""
+        return hit.label.row in self._crisis and any(self._words[i] in self._family("oneself") for i in hit.used)
 
     def _flares(self, hit: Hit) -> bool:
         """Back, again, worse after it had gone."""

@@ -50,16 +50,19 @@ class Thresholds:
     """Lines of the detector, calibrated on the development sets.
 
     Attributes:
-        report: summed red-flag scores from which a level is given where the rules found nothing.
+        report: strength from which a level is given where the rules found nothing. Strength is the summed scores of the
+            red-flag labels less half those of the other labels.
         against: the same where the rules took what they found for past, asked or hypothetical.
-        emergency: share of the emergency and crisis labels in that sum from which it is an emergency.
+        emergency: share of the emergency and crisis labels in the red-flag scores from which it is an emergency.
+        raised: summed score of those two labels, and also their share, from which a lower level becomes an emergency.
         harmless: summed red-flag scores below which a mention may be taken for no report ...
         certain: ... if the other labels sum up to this.
     """
 
-    report: float = 0.4
-    against: float = 0.8
-    emergency: float = 0.6
+    report: float = 0.2
+    against: float = 0.5
+    emergency: float = 0.5
+    raised: float = 0.7
     harmless: float = 0.35
     certain: float = 0.85
 
@@ -81,9 +84,19 @@ class Scores:
         """How much it reads as anything else."""
         return sum(self.other.values())
 
+    @property
+    def strength(self) -> float:
+        """How much more it reads as a report than as anything else."""
+        return self.total - self.against / 2
+
+    @property
+    def grave(self) -> float:
+        """The scores of emergency and crisis."""
+        return self.red["red_flag_emergency"] + self.red[CRISIS]
+
     def level(self, share: float) -> Level:
         """The level it would have as a report."""
-        if self.red["red_flag_emergency"] + self.red[CRISIS] >= share * self.total:
+        if self.grave >= share * self.total:
             return Level.EMERGENCY
         return Level.URGENT if self.red["red_flag_urgent"] >= self.red["red_flag_soon"] else Level.SOON
 
@@ -132,7 +145,7 @@ class ReportClassifier:
         if not text.strip() or assessment.level is Level.EMERGENCY or assessment.bystander:
             return assessment
         if assessment.level:
-            return self._doubt(assessment, text, read)
+            return self._raise(self._doubt(assessment, text, read), text, read)
         return self._add(assessment, text, read)
 
     def _add(self, assessment: Assessment, text: str, read: Read) -> Assessment:
@@ -142,13 +155,19 @@ class ReportClassifier:
             return assessment
         needed = self._thresholds.against if judged else self._thresholds.report
         pieces = [text, *(piece for _, piece in _sentences(text))]
-        best = max((self.scores(*read(piece)) for piece in dict.fromkeys(pieces)), key=lambda scores: scores.total)
-        if best.total < needed:
+        best = max((self.scores(*read(piece)) for piece in dict.fromkeys(pieces)), key=lambda scores: scores.strength)
+        if best.strength < needed:
             return assessment
-        level = best.level(self._thresholds.emergency)
-        finding = Finding(SYMPTOM, ROW, level, Assertion.NOW, None, (0, len(text)), text, ("cs",), "classifier")
-        crisis = assessment.crisis or best.crisis
-        return replace(assessment, level=level, findings=(*assessment.findings, finding), crisis=crisis)
+        return _with(assessment, best.level(self._thresholds.emergency), text, best.crisis)
+
+    def _raise(self, assessment: Assessment, text: str, read: Read) -> Assessment:
+        """Make an emergency of a lower level where the whole message clearly reads as one."""
+        if not assessment.level:
+            return assessment
+        scores = self.scores(*read(text))
+        if scores.grave < self._thresholds.raised or scores.grave < self._thresholds.raised * scores.total:
+            return assessment
+        return _with(assessment, Level.EMERGENCY, text, scores.crisis)
 
     def _doubt(self, assessment: Assessment, text: str, read: Read) -> Assessment:
         """Take the level back where each sentence with a finding surely is no report; readings are left alone."""
@@ -168,6 +187,12 @@ class ReportClassifier:
             for finding in assessment.findings
         )
         return replace(assessment, level=Level.NONE, findings=findings)
+
+
+def _with(assessment: Assessment, level: Level, text: str, crisis: bool) -> Assessment:
+    finding = Finding(SYMPTOM, ROW, level, Assertion.NOW, None, (0, len(text)), text, ("cs",), "classifier")
+    findings = (*assessment.findings, finding)
+    return replace(assessment, level=level, findings=findings, crisis=assessment.crisis or crisis)
 
 
 def _sentences(text: str) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ Source: docs/clinical-safety.md; levels and rows follow the red-flag table of th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 Span = tuple[int, int]
 """Half-open character range ``(start, end)`` in the text exactly as the patient sent it."""
@@ -40,7 +40,7 @@ class Level(IntEnum):
             raise ValueError(f"{label!r} is no level; use none, soon, urgent or emergency") from None
 
 
-class Assertion(str, Enum):
+class Assertion(StrEnum):
     """What the patient says about a symptom. Only ``NOW`` carries a level by itself."""
 
     NOW = "now"

@@ -205,7 +205,7 @@ def _pictures(data: dict[str, Any], name: str, rows: Mapping[int, Row], known: f
         for group in needs:
             strange = set(group) - known
             if strange:
-                raise RulesError(f"{where}: knows no symptom or sign {sorted(strange)[0]!r}")
+                raise RulesError(f"{where}: knows no symptom or sign {min(strange)!r}")
         try:
             level = Level.from_label(str(entry.get("level")))
         except ValueError as error:

@@ -57,9 +57,9 @@ def _fold(char: str) -> str:
         if part.isdecimal():
             out.append(str(unicodedata.decimal(part)))
             continue
-        for low in part.casefold():
-            if unicodedata.category(low) != "Mn":
-                out.append(_FOLD.get(low) or _CONFUSABLE.get(low, low))
+        out += [
+            _FOLD.get(low) or _CONFUSABLE.get(low, low) for low in part.casefold() if unicodedata.category(low) != "Mn"
+        ]
     return "".join(out)
 
 
@@ -134,7 +134,7 @@ class WordCutter:
         return Tokenizer(Vocab(), rules={}, infix_finditer=_INFIX.finditer)
 
     def cut(self, clean: str) -> list[Token]:
-        """The tokens of a normalised text; newlines become the token ``\\n``, blanks none."""
+        r"""The tokens of a normalised text; newlines become the token ``\\n``, blanks none."""
         if len(self._tokenizer.vocab.strings) > self._LIMIT:
             self._tokenizer = self._fresh()
         tokens: list[Token] = []
@@ -148,8 +148,9 @@ class WordCutter:
             if word.isalpha():
                 tokens.append(Token(word, start, start + len(word)))
                 continue
-            for part in _MIXED.finditer(word):
-                tokens.append(Token(part.group(), start + part.start(), start + part.end()))
+            tokens.extend(
+                Token(part.group(), start + part.start(), start + part.end()) for part in _MIXED.finditer(word)
+            )
         return tokens
 
 

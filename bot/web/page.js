@@ -34,6 +34,16 @@
     log.scrollTop = log.scrollHeight;
   }
 
+  function calendar(day) {
+    const link = document.createElement("a");
+    link.href = `/calendar.ics?first_day=${encodeURIComponent(day)}`;
+    link.download = "il2-dates.ics";
+    link.textContent = "Download these dates for your calendar (.ics)";
+    const item = document.createElement("div");
+    item.append(link);
+    log.append(item);
+  }
+
   async function send(message) {
     add("mine", "You", message);
     status.textContent = "Looking it up …";
@@ -48,7 +58,8 @@
       if (!answer.ok) throw new Error(replies.reason);
       const urgent = replies.some((reply) => reply.custom && reply.custom.escalation);
       let first = true;
-      for (const { text, buttons } of replies) {
+      for (const { text, buttons, custom } of replies) {
+        if (custom && custom.dates && custom.dates.first_day) calendar(custom.dates.first_day);
         if (text) add(urgent && first ? "escalation" : "theirs", urgent && first ? "IL-2 Companion: important" : "IL-2 Companion", text);
         if (text) first = false;
         if (buttons) choices(buttons);

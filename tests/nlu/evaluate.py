@@ -59,12 +59,12 @@ class Figure:
 
 
 def read(kind: str, name: str) -> list[dict[str, Any]]:
-    """The sentences of a file of the set ``dev`` or ``heldout``; an absent file holds none."""
-    file = HERE / kind / f"{name}.yml"
-    if not file.is_file():
-        return []
-    data = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    return list(next(value for value in data.values() if isinstance(value, list)))
+    """The sentences of the set ``dev`` or ``heldout`` in the files of that name; absent files hold none."""
+    rows: list[dict[str, Any]] = []
+    for file in sorted((HERE / kind).glob(f"{name}*.yml")):
+        data = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        rows += next(value for value in data.values() if isinstance(value, list))
+    return rows
 
 
 class Bot:

@@ -18,8 +18,9 @@ def _sentences() -> list[Any]:
     for path in sorted(CASES.glob("rows_*.yml")):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
             for level in ("emergency", "urgent", "soon", "none"):
-                for text in entry.get(level, ()):
-                    found.append(pytest.param(text, level, id=f"{entry['row']}-{level}-{text[:40]}"))
+                found += [
+                    pytest.param(text, level, id=f"{entry['row']}-{level}-{text[:40]}") for text in entry.get(level, ())
+                ]
     return found
 
 
