@@ -10,7 +10,7 @@ from typing import Any
 from rasa.shared.core.events import BotUttered, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.dates import Dates
+from bot.dates import Dates, Role
 
 CONTACT_PREFIX = "utter_contact_"
 GRAVE = ("soon", "urgent", "emergency", "crisis")
@@ -35,6 +35,8 @@ class Conversation:
         country: ``us``, ``uk`` or "".
         asked_before: what the bot has asked so far.
         dates: the patient's dates, as far as they were given.
+        date_asked: what the bot has just asked the day of.
+        buttons: titles of the buttons under the last replies.
     """
 
     previous: tuple[str, ...] = ()
@@ -49,6 +51,8 @@ class Conversation:
     country: str = ""
     asked_before: frozenset[str] = frozenset()
     dates: Dates = field(default_factory=Dates)
+    date_asked: Role | None = None
+    buttons: frozenset[str] = frozenset()
 
 
 def read(tracker: DialogueStateTracker | None) -> Conversation:
@@ -92,7 +96,7 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
             if answers:
                 last_answers = answers
                 given.extend(answers)
-            contact = max(contact, action.removeprefix(CONTACT_PREFIX), key=_grave)
+            contact = max(contact, action.removeprefix(CONTACT_PREFIX), key=grave)
             if event.metadata.get("dates"):
                 days = Dates(**{role: date.fromisoformat(day) for role, day in event.metadata["dates"].items()})
             if event.metadata.get("asks"):
@@ -111,10 +115,13 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
         country=country,
         asked_before=frozenset(asked_before),
         dates=days,
+        buttons=frozenset(b["title"] for e in last for b in e.data.get("buttons") or ()),
+        date_asked=next((Role(e.metadata["date_asked"]) for e in last if e.metadata.get("date_asked")), None),
     )
 
 
-def _grave(name: str) -> int:
+def grave(name: str) -> int:
+    """How grave an open escalation is; -1 for none."""
     return GRAVE.index(name) if name in GRAVE else -1
 
 

@@ -220,13 +220,15 @@ class _Turn:
     def _my_dates(self, action: str) -> Message | None:
         """A plain calendar or the scan windows, or the question that is needed first."""
         text = str(self._parsed.get("text") or "")
-        request = dates.read(text, date.today(), self.country, known=self.talk.dates)
+        request = dates.read(text, date.today(), self.country, self.talk.date_asked, self.talk.dates)
         texts = {name: str(v[0].get("text", "")) for name, v in self._nlg._responses.items()}
         said, titles = dates.compose(request, texts, self.country)
         if not said:
             return self.plain(action)
         known = {role.value: day.isoformat() for role, day in request.dates.items()}
         message: Message = {"text": self._say(said), "dates": known, "asks": "dates" if request.problems else None}
+        if request.asks:
+            message["date_asked"] = request.asks.value
         if titles:
             message["buttons"] = _buttons(titles)
         if known and not request.problems:
@@ -243,9 +245,11 @@ class _Turn:
         symptoms = [f["symptom"] for f in self._assessment.get("findings", ()) if f["level"] != "none"]
         paragraphs = [message["text"]]
         paragraphs += [extra for symptom in dict.fromkeys(symptoms) if (extra := self.text(f"utter_also_{symptom}"))]
-        paragraphs.append(
-            self.text("utter_somebody_is_told" if self._nlg._clinic.somebody_is_told else "utter_nobody_reads")
-        )
+        if self._parsed.get("asked_for") == "will_not_call":
+            paragraphs.append(self.text("utter_will_not_call"))
+        paragraphs += self._graver(action.removeprefix(CONTACT_PREFIX))
+        told = self._nlg._clinic.somebody_is_told
+        paragraphs.append(self.text("utter_somebody_is_told" if told else "utter_nobody_reads"))
         message["text"] = "\n\n".join(paragraphs)
         if level != "none":
             message["custom"] = {
@@ -258,14 +262,23 @@ class _Turn:
         ask = self._assessment.get("ask")
         if ask and f"utter_ask_{ask}" in self._nlg._responses:
             self._ask(message, ask)
-        elif not self.setting and "setting" not in self.talk.asked_before:
+        elif not self.setting and not action.endswith("bystander"):
             self._ask(message, "setting")
         return message
 
+    def _graver(self, name: str) -> list[str]:
+        """The reminder of an open escalation that is graver than the one being said."""
+        open_level = self.talk.contact_level
+        if conversation.grave(open_level) <= conversation.grave(name):
+            return []
+        return [self.text(f"utter_reminder_{open_level}")]
+
     def _remind(self, message: Message) -> None:
         """Keep the contact line with every reply until the patient has called."""
-        if any(action.startswith(CONTACT_PREFIX) for action in self._this_turn()):
-            return
+        said = self._this_turn()
+        two = self._parsed.get("intent", {}).get("name") == "two_answers"
+        if any(action.startswith(CONTACT_PREFIX) for action in said) or (two and not said):
+            return  # said in this turn already, or with the second answer
         lines = []
         if self.talk.contact_level:
             lines.append(self.text(f"utter_reminder_{self.talk.contact_level}"))

@@ -22,6 +22,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot import conversation
+from bot.content import FAQ
 from bot.conversation import Conversation
 from bot.encoder import SentenceEncoder, default_path
 from bot.nlu import parts
@@ -29,11 +30,13 @@ from bot.nlu.classifier import GATE_PREFIX, GIVEN
 from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_part, repaired_text, sentence_vector
 from bot.nlu.selector import add_entity
 from bot.triage import Assertion, Assessment, Context, Level, assess
-from bot.triage.classifier import OTHER, Read, ReportClassifier, Thresholds, Vector
+from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Thresholds, Vector
 
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
 ORDINARY_EVERY = 3
+SURE = 0.5
+"""Score from which the topic classifier's intent counts as well understood."""
 ACKNOWLEDGES = ("called_team", "tell_escalation_again")
 ANSWERED = ("faq", "two_answers")
 """Intents whose answer is still given after an escalation."""
@@ -62,7 +65,8 @@ def verdict(assessment: Assessment, intent: str, text: str) -> str:
         if assessment.normal_reading is not None and intent not in ANSWERED:
             return "normal_reading"
         return intent
-    name = "crisis" if assessment.crisis else assessment.level.label
+    crisis = any(f.symptom == CRISIS_SYMPTOM and f.level for f in assessment.findings)
+    name = "crisis" if crisis else assessment.level.label
     if assessment.bystander:
         return f"{GATE_PREFIX}bystander"
     if intent in ANSWERED and parts.asks(text):
@@ -185,10 +189,16 @@ class RedFlagGate(GraphComponent, IntentClassifier):
             text = message.get(TEXT) or ""
             before = message.get(INTENT) or {"name": "not_understood", "confidence": 0.0}
             # "I have called them" speaks of the call, not of the symptom before it.
-            context = triage_context(talk if before["name"] not in ACKNOWLEDGES else replace(talk, open_symptoms=()))
-            assessment = assess(text, context)
-            if self._classifier is not None and text:
-                assessment = self._classifier.judge(assessment, text, _reader(message))
+            calls = before["name"] in ACKNOWLEDGES
+            context = triage_context(replace(talk, open_symptoms=(), previous=()) if calls else talk)
+            # A pressed topic button asks about the topic, whatever its title says.
+            pressed = before["name"] == FAQ and text in talk.buttons
+            assessment = Assessment(Level.NONE) if pressed else assess(text, context)
+            acknowledges = before["name"] in ACKNOWLEDGES and before["confidence"] >= SURE
+            if self._classifier is not None and text and not (acknowledges or pressed):
+                ordinary = before["confidence"] >= SURE and not before["name"].startswith(LEARNT)
+                assessment = self._classifier.judge(assessment, text, _reader(message), ordinary)
+            message.set("asked_for", before["name"], add_to_output=True)
             message.set("assessment", describe(assessment), add_to_output=True)
             after = verdict(assessment, before["name"], text)
             if after != before["name"]:

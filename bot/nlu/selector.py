@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -50,13 +49,15 @@ class Bands:
         other: score from which a decline, small talk or another intent is believed.
         sibling: share of the best score from which a second answer of the same topic is given too.
         rival: the same for an answer of another topic.
+        plain: score from which an answer is given although the message as a whole may be out of scope.
     """
 
-    answer: float = 0.65
+    answer: float = 0.5
     offer: float = 0.25
     other: float = 0.15
     sibling: float = 0.5
     rival: float = 0.75
+    plain: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     if code:
         return Choice("other_language", 1.0, detail=code)
 
-    if dates.answers_dates(text) or (talk.asked == "dates" and _gives_a_date(text, talk)):
+    if dates.answers_dates(text) or (talk.asked == "dates" and dates.replies_with_date(text)):
         return Choice("ask_my_dates", 1.0)
 
     whole = candidates.whole
@@ -96,6 +97,8 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
         return _answers(whole, catalogue, bands)
     if several and kind == FAQ:
         return Choice(FAQ, whole.scope, several)
+    if kind == FAQ and top.score >= bands.plain:
+        return Choice(FAQ, whole.scope, (top.label,))
     nearby = candidates.in_context
     if nearby and len(text.split()) <= CONTEXT_WORDS and nearby.scope >= bands.answer and kind == FAQ:
         return _answers(nearby, catalogue, bands)
@@ -104,12 +107,6 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     near = tuple(r.label for r in whole.labels[:12] if r.label.startswith(f"{FAQ}/"))[:3]
     intent = "offer_choices" if near and whole.scope >= bands.offer else "not_understood"
     return Choice(intent, 1 - whole.scope, offers=near)
-
-
-def _gives_a_date(text: str, talk: Conversation) -> bool:
-    """Whether a message answers the question for a date."""
-    request = dates.read(text, date.today(), talk.country, known=talk.dates)
-    return request.dates != talk.dates or bool(request.alternatives or request.bare)
 
 
 def _answers(ranking: Ranking, catalogue: Catalogue, bands: Bands) -> Choice:

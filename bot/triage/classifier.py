@@ -37,7 +37,12 @@ ASSERTIONS = {
 """What a label says of a mention; any other label without a red flag says that it was asked about."""
 SYMPTOM, ROW = "not_listed", 65
 """What a finding of this detector is filed under: it does not know which symptom it is."""
+CRISIS_SYMPTOM, CRISIS_ROW = "suicide", 13
 MAX_SENTENCES = 4
+LEAST_GRAVE = 0.45
+"""Score of the emergency labels below which a report is urgent at most."""
+LEAST_CRISIS = 0.4
+"""Score of the crisis label below which no crisis is seen."""
 _SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
 
 Vector = npt.NDArray[np.float32]
@@ -96,14 +101,15 @@ class Scores:
 
     def level(self, share: float) -> Level:
         """The level it would have as a report."""
-        if self.grave >= share * self.total:
+        if self.grave >= max(share * self.total, LEAST_GRAVE):
             return Level.EMERGENCY
         return Level.URGENT if self.red["red_flag_urgent"] >= self.red["red_flag_soon"] else Level.SOON
 
     @property
     def crisis(self) -> bool:
         """Whether the crisis label leads."""
-        return self.red[CRISIS] > max(score for label, score in self.red.items() if label != CRISIS)
+        others = max(score for label, score in self.red.items() if label != CRISIS)
+        return self.red[CRISIS] > max(others, LEAST_CRISIS)
 
 
 class ReportClassifier:
@@ -140,20 +146,27 @@ class ReportClassifier:
         red = {label: positive.pop(label, 0.0) for label in LEVELS}
         return Scores(red, positive)
 
-    def judge(self, assessment: Assessment, text: str, read: Read) -> Assessment:
-        """The assessment of ``text`` after this detector has had its say."""
+    def judge(self, assessment: Assessment, text: str, read: Read, ordinary: bool = False) -> Assessment:
+        """The assessment of ``text`` after this detector has had its say.
+
+        Args:
+            assessment: what the rules found.
+            text: the message as it was typed.
+            read: gives the form and the vector that this detector learnt from.
+            ordinary: whether the message is well understood as something else, which raises the bar for a level.
+        """
         if not text.strip() or assessment.level is Level.EMERGENCY or assessment.bystander:
             return assessment
         if assessment.level:
             return self._raise(self._doubt(assessment, text, read), text, read)
-        return self._add(assessment, text, read)
+        return self._add(assessment, text, read, ordinary)
 
-    def _add(self, assessment: Assessment, text: str, read: Read) -> Assessment:
+    def _add(self, assessment: Assessment, text: str, read: Read, ordinary: bool) -> Assessment:
         """Give a level where the whole message, or one of its sentences, reads as a report."""
         judged = {finding.assertion for finding in assessment.findings}
         if assessment.normal_reading is not None or judged & {Assertion.DENIED, Assertion.FIGURATIVE, Assertion.NOW}:
             return assessment
-        needed = self._thresholds.against if judged else self._thresholds.report
+        needed = self._thresholds.against if judged or ordinary else self._thresholds.report
         pieces = [text, *(piece for _, piece in _sentences(text))]
         best = max((self.scores(*read(piece)) for piece in dict.fromkeys(pieces)), key=lambda scores: scores.strength)
         if best.strength < needed:
@@ -174,9 +187,9 @@ class ReportClassifier:
         sentences = _sentences(text)
         assertion = Assertion.ASKED
         for finding in (finding for finding in assessment.findings if finding.level):
-            if finding.reading is not None:
-                return assessment
             begin, end = finding.span
+            if finding.reading is not None or begin == end:  # a number, or what an earlier message was about
+                return assessment
             about = "".join(piece for at, piece in sentences if at < end and begin < at + len(piece)) or text
             scores = self.scores(*read(about))
             if scores.total >= self._thresholds.harmless or scores.against < self._thresholds.certain:
@@ -190,7 +203,8 @@ class ReportClassifier:
 
 
 def _with(assessment: Assessment, level: Level, text: str, crisis: bool) -> Assessment:
-    finding = Finding(SYMPTOM, ROW, level, Assertion.NOW, None, (0, len(text)), text, ("cs",), "classifier")
+    symptom, row = (CRISIS_SYMPTOM, CRISIS_ROW) if crisis else (SYMPTOM, ROW)
+    finding = Finding(symptom, row, level, Assertion.NOW, None, (0, len(text)), text, ("cs",), "classifier")
     findings = (*assessment.findings, finding)
     return replace(assessment, level=level, findings=findings, crisis=assessment.crisis or crisis)
 

@@ -56,7 +56,7 @@ ODD = {
     "a right-to-left mark": "‮noisufni eno si gnol woh",
     "one long word": "a" * 2000,
     "many words": "infusion " * 200,
-    "ten thousand newlines": "\n" * 3000 + "how long is one infusion",
+    "a thousand newlines": "\n" * 1000 + "how long is one infusion",
 }
 
 
