@@ -22,7 +22,9 @@ from bot.nlg import CompanionNLG  # noqa: E402
 # Rasa's debug log holds the patient's words.
 configure_structlog(logging.ERROR)
 logging.getLogger("rasa").setLevel(logging.ERROR)
-logging.getLogger("rasa.core.processor").setLevel(logging.CRITICAL)  # the action server may be absent here
+# The action server may be absent here.
+for name in ("rasa.core.processor", "rasa.core.actions.action"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def load(model: Path, action_url: str = "http://127.0.0.1:9/webhook") -> Agent:

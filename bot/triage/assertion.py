@@ -21,6 +21,8 @@ _THIS = frozenset({"this", "these"})
 _MINE = frozenset({"my", "mine", "this", "these", "his", "her"})
 _ARTICLES = frozenset({"a", "an", "any"})
 _TOPIC = 10
+_WAS = frozenset({"was", "were"})
+_PLACE = frozenset({"on", "in", "at", "back"})
 _HAVE = frozenset({"have", "has", "had"})
 _NO_START = frozenset({"or", "of", "to", "from", "with", "like", "my", "our", "his", "her", "if", "when"})
 _REACH = 10
@@ -561,6 +563,43 @@ class Scene:
     def has(self, cue: str) -> bool:
         """Whether a cue family occurs anywhere in the message."""
         return bool(self._cues.get(cue))
+
+    def takes_up(self) -> bool:
+        """Whether the message says that what was spoken of before is there: "that's what I've got"."""
+        other = {index for cue in self._named("has_called") for index in cue.used}
+        return any(
+            not cue.used & other and not self._negated_cue(cue) and not self._negated_inside(cue)
+            for cue in self._named("have_that")
+        )
+
+    def _negated_inside(self, cue: Hit) -> bool:
+        """Whether a denial stands in a cue or right behind it: "and I have not", "... have that no more"."""
+        return any(word in _NEGATIVE for word in self._words[cue.start : cue.end + 1])
+
+    def is_here(self, cue: Hit, *, ill: bool) -> bool:
+        """Whether a cue of place says where the patient is now; ``ill``: something is reported as present."""
+        words = self._words
+        first = min(i for i in range(len(words)) if self._same_clause(i, cue.start))
+        start = first
+        while start < cue.start and (words[start] in self._family("before_question") or words[start] in _COMMAS):
+            start += 1
+        before = set(words[first : cue.start])
+        if words[start] in self._family("interrogative") and not (start + 1 < len(words) and words[start + 1] == "not"):
+            return False
+        if before & self._family("not_here") or words[start] in self._family("not_here"):
+            return False
+        inner = words[first : cue.end]
+        if any(w in _WAS and after in _PLACE for w, after in zip(inner, inner[1:], strict=False)):
+            return False
+        clause = [words[i] for i in range(len(words)) if self._same_clause(i, cue.start)]
+        if clause[-1] == "?" and not before & self._family("pronoun") and not ill:
+            return False
+        return (
+            ill
+            or cue.start == start
+            or bool({*before, *words[cue.start : cue.end]} & self._family("present_person"))
+            or self._in_clause("present", cue)
+        )
 
     def judge(self, hit: Hit, level: Level) -> Verdict:
         """The verdict on one hit; ``level`` is what it would carry if it is happening now."""

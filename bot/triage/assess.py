@@ -52,7 +52,7 @@ class Triage:
             level=stranger if bystander else level,
             findings=tuple(findings),
             crisis=crisis,
-            setting=self._setting(message),
+            setting=self._setting(message, scene, ill=level > Level.NONE),
             bystander=bystander,
             normal_reading=normal if not level else None,
             ask=self._ask(findings, judged, signs, level, crisis),
@@ -106,8 +106,13 @@ class Triage:
         return combine.merge(findings + measured)
 
     @staticmethod
-    def _setting(message: Message) -> str | None:
-        heard = [(hit.end, hit.label.name) for name in ("hospital", "home") for hit in message.of("cue", name)]
+    def _setting(message: Message, scene: Scene, *, ill: bool) -> str | None:
+        heard = [
+            (hit.end, hit.label.name)
+            for name in ("hospital", "home")
+            for hit in message.of("cue", name)
+            if scene.is_here(hit, ill=ill)
+        ]
         return max(heard)[1] if heard else None
 
     @staticmethod

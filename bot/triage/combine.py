@@ -59,10 +59,18 @@ def from_wordings(message: Message, scene: Scene, rules: Rules) -> tuple[list[Fi
 
 
 def _explained(hit: Hit, message: Message, rules: Rules) -> bool:
-    """Whether a wording shares words with, or begins inside, one of a row that explains it."""
+    """Whether a wording shares words with, or begins inside, one of a row that explains it.
+
+    An emergency is explained by a lesser wording only where that holds every word of it.
+    """
+
+    def inside(other: Hit) -> bool:
+        if hit.label.level is Level.EMERGENCY > other.label.level:
+            return hit.used <= other.used
+        return bool(hit.used & other.used) or other.start <= hit.start < other.end
+
     return any(
-        hit.label.row in rules.rows[other.label.row].explains
-        and (hit.used & other.used or other.start <= hit.start < other.end)
+        hit.label.row in rules.rows[other.label.row].explains and inside(other)
         for other in message.hits
         if other.label.kind == "row" and hit.label.kind == "row"
     )

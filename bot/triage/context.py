@@ -16,6 +16,8 @@ FindingsOf = Callable[[str, bool], Sequence[Finding]]
 """Reads an earlier message; with True, what it only asked about counts as present."""
 
 _SHORT_ANSWER = 8
+UNNAMED = "worse_or_not_better"
+"""The row for what the list does not name."""
 READING_OF = {
     "temperature": {"fever", "low_temperature", "chills"},
     "oxygen": {"low_oxygen"},
@@ -27,19 +29,26 @@ READING_OF = {
 
 
 def open_findings(context: Context, rules: Rules, read: FindingsOf) -> list[Finding]:
-    """What the conversation is about: the last symptoms, with their readings, as present."""
+    """What the conversation is about: the last symptoms, with their readings, as present.
+
+    What an earlier message denied is not among them.
+    """
     out: list[Finding] = []
+    known: set[str] = set()
     for text in reversed(context.previous[-3:]):
-        found = [f for f in read(text, True) if f.level]
-        if found:
-            out = list(found)
+        said = read(text, True)
+        if not out:
+            out = [finding for finding in said if finding.level]
+        known |= {finding.symptom for finding in said if finding.level or finding.assertion is Assertion.DENIED}
+        if out:
             break
-    known = {finding.symptom for finding in out}
-    for symptom in context.open_symptoms:
-        row = rules.by_symptom.get(symptom)
-        if row is not None and symptom not in known and row.level:
-            out.append(_bare(rules, symptom, row.level))
-    return out
+    return out + [finding for finding in _named(context, rules) if finding.symptom not in known]
+
+
+def _named(context: Context, rules: Rules) -> list[Finding]:
+    """The open symptoms at the level of their rows."""
+    rows = [row for symptom in context.open_symptoms if (row := rules.by_symptom.get(symptom)) is not None]
+    return [_bare(rules, row.symptom, row.level) for row in rows if row.level]
 
 
 def _bare(rules: Rules, symptom: str, level: Level) -> Finding:
@@ -74,21 +83,26 @@ def carried_over(
     if yes and context.bot_asked is not None and context.bot_asked in rules.by_symptom:
         symptom = context.bot_asked
         out.append(_bare(rules, symptom, rules.by_symptom[symptom].level))
-    takes_up = scene.has("have_that") or (yes and short and context.bot_asked == "happening_now")
-    if takes_up and not present:
-        out.extend(open_findings(context, rules, read))
-    elif short and not present and scene.has("goes_on"):
+    called = scene.has("has_called")
+    affirmed = yes and short and context.bot_asked == "happening_now" and not called
+    if (affirmed or scene.takes_up()) and not present:
+        out.extend(open_findings(context, rules, read) or (_named(context, rules) if affirmed else ()))
+    elif short and not present and not called and scene.has("goes_on") and not denied_only(own):
         out.extend(_joined(message, context, read))
-    if scene.has("refusal") and context.last_level and not scene.has("has_called"):
-        for finding in open_findings(context, rules, read):
-            out.append(finding)
-        if out and max(f.level for f in out) < context.last_level:
+    if scene.has("refusal") and context.last_level and not called:
+        out.extend(open_findings(context, rules, read) or [_bare(rules, UNNAMED, context.last_level)])
+        if max(f.level for f in out) < context.last_level:
             first = out[0]
             out[0] = Finding(
                 first.symptom, first.row, context.last_level, Assertion.NOW, first.reading,
                 first.span, first.evidence, first.leaflets,
             )  # fmt: skip
     return [Finding(f.symptom, f.row, f.level, Assertion.NOW, f.reading, (0, 0), "", f.leaflets) for f in out]
+
+
+def denied_only(own: Sequence[Finding]) -> bool:
+    """Whether a message only says what is not there."""
+    return bool(own) and all(finding.assertion is Assertion.DENIED for finding in own)
 
 
 def _crisis(context: Context, rules: Rules, read: FindingsOf) -> list[Finding]:

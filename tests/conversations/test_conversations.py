@@ -11,10 +11,15 @@ import pytest
 
 from tests.conversations import runner
 
-FILES = sorted(Path(__file__).parent.glob("*/*.yml"))
+# What the companion ought to do and does not yet: written first, moved to their folders when they pass.
+WANTED = "wanted"
+FILES = [
+    pytest.param(file, id=f"{file.parent.name}/{file.stem}", marks=[pytest.mark.xfail] * (file.parent.name == WANTED))
+    for file in sorted(Path(__file__).parent.glob("*/*.yml"))
+]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+@pytest.mark.parametrize("file", FILES)
 def test_a_conversation_goes_as_written(file: Path, agent: Any, loop: asyncio.AbstractEventLoop) -> None:
     from bot.runtime.agent import Chat
 

@@ -350,12 +350,12 @@ def find_two_weights(page: Page, cues: list[Cue]) -> None:
         return
     patterns = _patterns()
     first, last = weights[0], weights[-1]
-    sentence = sheet.line[: sheet.offsets[-1]] if sheet.offsets else ""
     if not weighed and not any(c.unit == "done" for c in candidates):
         marks = time_marks()
         if not (marked(sheet, first.first, first.last, marks) and marked(sheet, last.first, last.last, marks)):
             return
-    if patterns.long_ago.search(sentence):
+    start, end = sentence_range(sheet, first.first)[0], sentence_range(sheet, last.last)[1]
+    if patterns.long_ago.search(sheet.line[start:end]):
         return
     before, now, leads = first, last, ("from", "was")
     swapped = (
