@@ -122,34 +122,33 @@ class Ranker:
             "vocabularies": vocabularies,
         }
         (folder / "ranker.json").write_text(json.dumps(described), encoding="utf-8")
-        np.savez_compressed(
-            folder / "ranker.npz",
-            vectors=self._vectors.astype(np.float16),
-            weights=self._weights.astype(np.float16),
-            owners=self._owners,
-            text_weights=self._text_weights,
+        arrays = {
+            "vectors": self._vectors,
+            "weights": self._weights,
+            "text_weights": self._text_weights,
+            "owners": self._owners,
             **{f"idf_{view}": v.idf_ for view, v in self._vectorizers.items()},
-        )
+        }
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> Ranker:
         """Read what :meth:`save` wrote."""
         described = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
-        with np.load(folder / "ranker.npz", allow_pickle=False) as arrays:
-            vectorizers = {}
-            for view, terms in described["vocabularies"].items():
-                vocabulary = {term: i for i, term in enumerate(terms)}
-                vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, vocabulary=vocabulary, **_VIEWS[view])
-                vectorizer.idf_ = arrays[f"idf_{view}"]
-                vectorizers[view] = vectorizer
-            return cls(
-                described["labels"],
-                vectorizers,
-                arrays["vectors"].astype(np.float32),
-                arrays["owners"],
-                arrays["weights"].astype(np.float32),
-                arrays["text_weights"],
-            )
+
+        def array(name: str) -> Any:
+            # Mapped, not read: of the largest array a message needs a few rows.
+            return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+        vectorizers = {}
+        for view, terms in described["vocabularies"].items():
+            vocabulary = {term: i for i, term in enumerate(terms)}
+            vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, vocabulary=vocabulary, **_VIEWS[view])
+            vectorizer.idf_ = np.array(array(f"idf_{view}"))
+            vectorizers[view] = vectorizer
+        parts = (array(name) for name in ("vectors", "owners", "weights", "text_weights"))
+        return cls(described["labels"], vectorizers, *parts)
 
 
 def _features(vectorizers: dict[str, TfidfVectorizer], texts: Sequence[str]) -> scipy.sparse.csr_matrix:

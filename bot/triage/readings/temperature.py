@@ -92,7 +92,7 @@ def _value(sheet: Sheet, index: int) -> tuple[float, int]:
 
 
 def _in_some_place(sheet: Sheet, first: int, last: int) -> bool:
-    """ "... in Seville": a capital after "in" that is not shouted, within these tokens."""
+    """Reads "... in Seville": a capital after "in" that is not shouted, within these tokens."""
     for at in range(max(0, first), min(last, len(sheet.tokens) - 1)):
         if sheet.norm(at) != "in":
             continue
@@ -148,7 +148,7 @@ def _weather(sheet: Sheet, index: int, last: int, plain_cue: Cue | None) -> bool
 
 
 def _lone_decimal(sheet: Sheet, index: int) -> bool:
-    """ "38.5 now": one decimal in the body's range; or nothing else said than "thirty-nine two"."""
+    """Reads "38.5 now": one decimal in the body's range; or nothing else said than "thirty-nine two"."""
     number = sheet.tokens[index].number
     assert number is not None
     if number.with_tail is not None:
@@ -209,7 +209,7 @@ def _step() -> float:
 
 
 def find_series(page: Page, cues: list[Cue]) -> None:
-    """ "Was 39 this morning, 37 now": two temperatures that only their words of time give away.
+    """Reads "Was 39 this morning, 37 now": two temperatures that only their words of time give away.
 
     Only in a message without any cue word, without a unit, and not "I was 38".
     """

@@ -53,7 +53,7 @@ _PAIR = re.compile(r"(?<!\S)# (?:/|over|on|-|by) #(?!\S)")
 
 
 def find_pressure_pairs(page: Page, cues: list[Cue]) -> None:
-    """ "85/50", "78 over 40": the upper value is the reading. "on", "by" and "-" need a cue."""
+    """Reads "85/50", "78 over 40": the upper value is the reading. "on", "by" and "-" need a cue."""
     sheet, vocab = page.sheet, vocabulary()
     for match in _PAIR.finditer(sheet.line):
         upper, lower = sheet.indexes(*match.span())
@@ -207,7 +207,7 @@ def _hi_lo() -> re.Pattern[str]:
 
 
 def find_off_scale(page: Page) -> None:
-    """ "Blood sugar is HI": the meter's word for beyond its range, given as the range's end."""
+    """Reads "Blood sugar is HI": the meter's word for beyond its range, given as the range's end."""
     vocab = vocabulary()
     for match in _hi_lo().finditer(page.sheet.line):
         mark = match["mark"] or match["word"]

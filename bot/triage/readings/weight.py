@@ -148,7 +148,7 @@ def _elsewhere(sheet: Sheet, first: int, unit: str) -> bool:
 
 
 def _of_something(sheet: Sheet, last: int) -> bool:
-    """ "Picked up 5 kilos of potatoes"."""
+    """Reads "Picked up 5 kilos of potatoes"."""
     return (
         sheet.norm(last + 1) == "of"
         and sheet.norm(last + 2) not in _patterns().made_of
@@ -185,7 +185,7 @@ def _one_figure(page: Page, match: re.Match[str], *, after: bool) -> None:
 
 
 def find_one_figure(page: Page) -> None:
-    """ "Gained 3 kilos", "6 lb heavier", "put half a stone on"."""
+    """Reads "Gained 3 kilos", "6 lb heavier", "put half a stone on"."""
     patterns, line = _patterns(), page.sheet.line
     for match in patterns.put_on.finditer(line):
         _one_figure(page, match, after=True)
@@ -196,7 +196,7 @@ def find_one_figure(page: Page) -> None:
 
 
 def find_without_unit(page: Page, cues: list[Cue]) -> None:
-    """ "Weight's up 5 since Monday": below 5 the larger unit is assumed, from 5 on pounds."""
+    """Reads "Weight's up 5 since Monday": below 5 the larger unit is assumed, from 5 on pounds."""
     sheet, patterns = page.sheet, _patterns()
     for match in patterns.unitless.finditer(sheet.line):
         index, number = number_at(sheet, match.start("n"))
@@ -225,9 +225,7 @@ def find_without_unit(page: Page, cues: list[Cue]) -> None:
 
 
 def find_bare_amount(page: Page) -> None:
-    """ "I have gained weight, 8 pounds since Thursday": the sentence says gain, the amount stands
-    alone.
-    """
+    """Reads "I have gained weight, 8 pounds since Thursday": the amount stands alone."""
     sheet, patterns = page.sheet, _patterns()
     for match in patterns.absolute.finditer(sheet.line):
         kilograms, unit, numbers = _kilograms(sheet, match)
@@ -336,7 +334,7 @@ def _said(sheet: Sheet, weight: _Weight, words: frozenset[str]) -> bool:
 
 
 def find_two_weights(page: Page, cues: list[Cue]) -> None:
-    """ "From 12 stone 2 to 12 stone 9", "84 kg today, was 81": the change from first to last."""
+    """Reads "From 12 stone 2 to 12 stone 9", "84 kg today, was 81": the change from first to last."""
     sheet = page.sheet
     if sum(1 for t in sheet.tokens if t.number) < 2:
         return

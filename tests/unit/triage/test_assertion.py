@@ -40,6 +40,15 @@ def test_evidence_is_the_patients_own_text() -> None:
         ("in hospital at the moment", "hospital"),
         ("at home, temperature 38.5", "home"),
         ("I feel dizzy", None),
+        ("they've kept me in", "hospital"),
+        ("I'm at home", "home"),
+        ("is it normal to be dizzy? I'm on the ward", "hospital"),
+        ("I was on the ward last week", None),
+        ("how long will I be in the hospital for each cycle", None),
+        ("what are the visiting hours at the hospital?", None),
+        ("can I inject at home", None),
+        ("when do I go home", None),
+        ("once I'm home, who do I ring", None),
     ],
 )
 def test_setting(text: str, setting: str | None) -> None:

