@@ -102,6 +102,8 @@ def main() -> int:
     command = [sys.executable, "-m", "bot.runtime.rasa", "train", "--skip-validation", "--fixed-model-name", NAME]
     command += ["--out", str(options.models), "--data", "data/nlu", "data/stories"]
     environment = {"ACTION_ENDPOINT_URL": "http://127.0.0.1:5055/webhook", "OMP_NUM_THREADS": "2", **os.environ}
+    # The cache of Rasa knows data and configuration, not code: after a change of code it hands old parts back.
+    environment["RASA_MAX_CACHE_SIZE"] = "0"
     with LOG.open("wb") as log:
         done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     if done.returncode or not model_path(options.models).is_file():
