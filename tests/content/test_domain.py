@@ -56,9 +56,8 @@ def test_every_intent_has_a_rule() -> None:
 def test_every_action_class_is_in_the_domain() -> None:
     for file in Path("actions").glob("action_*.py"):
         __import__(f"actions.{file.stem}")
-    assert {action.action_name for action in SafeAction.__subclasses__()} == {
-        name for name in DOMAIN["actions"] if name.startswith("action_")
-    }
+    ours = [action for action in SafeAction.__subclasses__() if action.__module__.startswith("actions.")]
+    assert {action.action_name for action in ours} == {name for name in DOMAIN["actions"] if name.startswith("action_")}
 
 
 def test_a_red_flag_says_its_text_before_anything_else_and_acts_last() -> None:

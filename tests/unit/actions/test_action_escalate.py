@@ -176,7 +176,7 @@ def test_no_file_holds_the_patients_words_or_id(tmp_path: Path) -> None:
     _run(ActionEscalate(), _state(**URGENT))
     content = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert b"fever" in content
-    for word in (b"secret", b"39", b"jane", b"example.org"):
+    for word in (b"secret", b"my ", b"jane", b"example.org"):
         assert word not in content.replace(conversation_hash(SENDER).encode(), b"")
 
 
