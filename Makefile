@@ -21,8 +21,6 @@ run: setup ## set everything up and serve the companion (PORT=5005)
 test: setup-dev lint types content ## everything CI runs: checks, unit tests, training, conversations over REST
 	$(PY) -m bot.runtime.rasa data validate --fail-on-warnings --data data/nlu data/stories
 	$(PY) -m bot.runtime.train
-	$(PY) -m bot.runtime.rasa test core --stories tests/test_stories.yml --model models/il2.tar.gz \
-	  --out reports/stories --fail-on-prediction-errors
 	$(PY) -m pytest tests/unit -n 2 -q
 	$(PY) -m pytest tests/nlu tests/conversations
 
