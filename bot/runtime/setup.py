@@ -143,13 +143,20 @@ def _download_uv() -> None:
     wheel.unlink()
 
 
+def _uv_environment() -> dict[str, str]:
+    """This machine's Python and certificates: a hospital's network has an authority that uv's own list lacks."""
+    certificates = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"}  # the new and the old name
+    variables = {**certificates, **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    variables.pop("VIRTUAL_ENV", None)
+    return variables
+
+
 def sync(uv: str, python: str, environment: pathlib.Path, dev: bool) -> None:
     """Install exactly what ``uv.lock`` says, compiled, so that the first start is not slow."""
     fresh = not (environment / "pyvenv.cfg").is_file()
     if fresh:
         say(f"installing the locked packages for Python {version_of(python)} (about 700 MB, a minute or two)")
-    variables = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment), "UV_PYTHON_DOWNLOADS": "never"}
-    variables.pop("VIRTUAL_ENV", None)
+    variables = {**_uv_environment(), "UV_PROJECT_ENVIRONMENT": str(environment)}
     groups = [] if dev else ["--no-dev", "--inexact"]
     command = [uv, "sync", "--frozen", "--python", python, *groups]
     command += ["--compile-bytecode"] if fresh else ["--quiet"]
@@ -170,8 +177,7 @@ def build_encoder(uv: str, python: str) -> None:
     if (ENCODER / "encoder.onnx").is_file() and (ENCODER / "tokenizer.json").is_file():
         return
     say("preparing the sentence encoder (once)")
-    variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "PYTHONWARNINGS": "ignore"}
-    variables.pop("VIRTUAL_ENV", None)
+    variables = {**_uv_environment(), "PYTHONWARNINGS": "ignore"}
     command = [uv, "run", "--quiet", "--frozen", "--python", python, "--script", "bot/encoder/build.py", str(ENCODER)]
     done = subprocess.run(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, text=True)
     if done.returncode:
