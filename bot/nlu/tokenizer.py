@@ -11,6 +11,7 @@ from rasa.engine.graph import ExecutionContext
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.constants import TOKENS_NAMES
 from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
@@ -79,6 +80,13 @@ class CompanionTokenizer(Tokenizer):
         with self._model_storage.write_to(self._resource) as folder:
             (folder / "vocabulary.json").write_text(json.dumps(self._speller.vocabulary), encoding="utf-8")
         return self._resource
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """Tokenise the questions alone; Rasa's base class also takes the answers, once for each question."""
+        for example in training_data.training_examples:
+            if example.get(TEXT):
+                example.set(TOKENS_NAMES[TEXT], self.tokenize(example, TEXT))
+        return training_data
 
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
         """Tokens with their offsets in the untouched text."""

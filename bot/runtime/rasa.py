@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from bot.runtime import without_tensorflow
 
@@ -12,7 +13,7 @@ def main() -> None:
     os.environ["RASA_TELEMETRY_ENABLED"] = "false"
     # Rasa 3.6 warns about SQLAlchemy 2.0 on every start; the pinned 1.4 is the one it supports.
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
-    without_tensorflow.install()
+    without_tensorflow.install(serving=sys.argv[1:2] == ["run"])
     from rasa.__main__ import main as rasa_main
 
     rasa_main()

@@ -1,9 +1,10 @@
-"""Let Rasa 3.6 be imported where TensorFlow is not installed.
+"""Let Rasa 3.6 be imported without TensorFlow and other packages that this bot never calls.
 
-Rasa imports TensorFlow in modules that every start loads, although a pipeline without neural Rasa components
-never calls it. :func:`install` adds an import finder that answers for TensorFlow's packages with names that can be
-imported, subclassed, used in annotations and as decorators, and that raise :class:`TensorFlowMissing` as soon as
-one of them is called. It does nothing when the real TensorFlow is there.
+Rasa imports TensorFlow, scikit-learn, plotting, cloud storage and the clients of chat platforms in modules that every
+start loads, whether the configuration uses them or not. :func:`install` adds an import finder that answers for such a
+package with names that can be imported, subclassed, used in annotations and as decorators, and that raise
+:class:`PackageMissing` as soon as one of them is called. An installed package is left alone, but for the server: it
+hides them all, so that it starts as fast and as small beside the tools for tests as without them.
 
 This is the one place where the project bends Rasa; docs/decisions/0002-runtime.md says why and
 tests/unit/runtime/test_without_tensorflow.py covers each way in. The second gap filled here is
@@ -14,17 +15,35 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import sys
 import types
 from collections.abc import MutableSequence, Sequence
 from typing import Any
 
-PACKAGES = frozenset({"tensorflow", "tensorflow_hub", "tensorflow_text", "tensorflow_addons", "keras"})
+TENSORFLOW = frozenset({"tensorflow", "tensorflow_hub", "tensorflow_text", "tensorflow_addons", "keras"})
+PACKAGES = TENSORFLOW | {
+    # Rasa's stock channels; the companion has its own.
+    "aiogram",
+    "fbmessenger",
+    "mattermostwrapper",
+    "rocketchat_API",
+    "slack_sdk",
+    "twilio",
+    "webexteamssdk",
+    # Its stores in MongoDB and DynamoDB, and models in S3.
+    "boto3",
+    "botocore",
+    "pymongo",
+    # Its classifiers and extractors on scikit-learn, and the plots of its tests.
+    "matplotlib",
+    "sklearn",
+    "sklearn_crfsuite",
+    "skops",
+}
 
 
-class TensorFlowMissing(ImportError):
-    """A component that needs TensorFlow was used, and TensorFlow is not installed."""
+class PackageMissing(ImportError):
+    """A part of Rasa was used that needs a package which is not there."""
 
 
 class _Name(type):
@@ -38,14 +57,15 @@ class _Name(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if "_missing" in vars(cls) and len(args) == 1 and not kwargs and isinstance(args[0], types.FunctionType):
             return args[0]  # used as a decorator, e.g. @tf.function
-        raise TensorFlowMissing(
-            f"This component needs TensorFlow ({cls.__qualname__}); it is not installed. "
-            "The companion's own pipeline in config.yml does not need it."
+        package = cls._missing
+        raise PackageMissing(
+            f"This component needs {'TensorFlow' if package in TENSORFLOW else package} ({cls.__qualname__}); "
+            "it is not installed. The companion's own pipeline in config.yml does not need it."
         )
 
 
 def _name(qualname: str) -> Any:
-    return _Name(qualname.rpartition(".")[2], (), {"__qualname__": qualname, "_missing": True})
+    return _Name(qualname.rpartition(".")[2], (), {"__qualname__": qualname, "_missing": qualname.partition(".")[0]})
 
 
 class _Module(types.ModuleType):
@@ -72,10 +92,16 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Nothing to run: the module answers every name by itself."""
 
 
-def install() -> None:
-    """Make Rasa importable without TensorFlow; call this before the first ``import rasa``."""
-    if importlib.util.find_spec("tensorflow") is None:
-        # Last in line: an installed package of one of these names still wins.
+def install(serving: bool = False) -> None:
+    """Make Rasa importable; call this before the first ``import rasa``.
+
+    Args:
+        serving: also hide the packages that are installed.
+    """
+    if serving:
+        sys.meta_path.insert(0, _Finder())
+    elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        # Last in line: an installed package still wins.
         sys.meta_path.append(_Finder())
 
     import packaging.version

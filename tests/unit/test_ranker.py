@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,16 @@ NEUTRAL = np.eye(384, dtype=np.float32)[300]
 VECTORS = np.stack([_vector(label, number) for number, label in enumerate(LABELS)])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_texts() -> Iterator[None]:
+    """A toy set has no word four times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.terms.MIN_TEXTS", 2)
+        yield
+
+
 @pytest.fixture(scope="module")
-def ranker() -> Ranker:
+def ranker(few_texts: None) -> Ranker:
     return Ranker.fit(TEXTS, VECTORS, LABELS)
 
 

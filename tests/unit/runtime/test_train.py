@@ -19,6 +19,14 @@ BROKEN = {
     "data/nlu/fever.yml": "nlu:\n- intent: [unclosed\n",
     "clinic.yml": "name: Demo\nphone: 12345\n",
 }
+DIET = """recipe: default.v1
+language: en
+assistant_id: tiny
+importers: [{name: bot.importer.CompanionImporter}]
+pipeline: [{name: WhitespaceTokenizer}, {name: CountVectorsFeaturizer}, {name: DIETClassifier}]
+policies: [{name: RulePolicy}]
+"""
+FEW = "nlu: [{intent: affirm, examples: '- yes'}, {intent: deny, examples: '- no'}]\n"
 
 
 @pytest.fixture
@@ -142,92 +150,92 @@ def test_a_model_with_a_broken_stamp_is_out_of_date(trained: Path, stamp: str) -
 # -- main ------------------------------------------------------------------------------------------
 
 
-class FakeRasa:
-    """Stands for ``rasa train``."""
+class FakeTraining:
+    """Stands for Rasa's training."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.commands: list[list[str]] = []
-        self.says, self.code, self.makes_a_model = b"", 0, True
-        monkeypatch.setattr(train.subprocess, "run", self.run)
+    def __init__(self) -> None:
+        self.runs = 0
+        self.error: Exception | None = None
 
-    def run(self, command: list[str], stdout: Any, **kwargs: Any) -> subprocess.CompletedProcess[bytes]:
-        self.commands.append(command)
-        stdout.write(self.says)
-        stdout.flush()
-        if self.makes_a_model:
-            (Path(command[command.index("--out") + 1]) / "il2.tar.gz").write_bytes(b"model")
-        return subprocess.CompletedProcess(command, self.code)
+    def __call__(self, target: Path) -> None:
+        self.runs += 1
+        if self.error:
+            raise self.error
+        target.write_bytes(b"model")
 
 
 @pytest.fixture
-def rasa(project: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRasa:
+def training(project: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTraining:
     monkeypatch.chdir(project)
+    fake = FakeTraining()
     monkeypatch.setattr(train, "check_content", lambda: None)
+    monkeypatch.setattr(train, "learn", fake)
     monkeypatch.setattr(sys, "argv", ["train"])
-    return FakeRasa(monkeypatch)
+    return fake
 
 
-def test_a_second_run_does_not_train_again(rasa: FakeRasa, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_run_does_not_train_again(training: FakeTraining, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main() == 0
     assert "training" in capsys.readouterr().out
     assert train.main() == 0
     assert capsys.readouterr() == ("", "")
-    assert len(rasa.commands) == 1
+    assert training.runs == 1
 
 
-def test_changed_content_is_trained_again(rasa: FakeRasa) -> None:
+def test_changed_content_is_trained_again(training: FakeTraining) -> None:
     train.main()
     Path("domain.yml").write_text("intents: [greet]\n", encoding="utf-8")
     train.main()
-    assert len(rasa.commands) == 2
+    assert training.runs == 2
 
 
-def test_force_trains_although_nothing_changed(rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_force_trains_although_nothing_changed(training: FakeTraining, monkeypatch: pytest.MonkeyPatch) -> None:
     train.main()
     monkeypatch.setattr(sys, "argv", ["train", "--force"])
     train.main()
-    assert len(rasa.commands) == 2
+    assert training.runs == 2
 
 
-def test_content_that_changes_during_training_is_trained_again(rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = rasa.run
-
-    def edited_meanwhile(command: list[str], **kwargs: Any) -> subprocess.CompletedProcess[bytes]:
+def test_content_that_changes_during_training_is_trained_again(
+    training: FakeTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edited_meanwhile(target: Path) -> None:
         Path("domain.yml").write_text("intents: [new]\n", encoding="utf-8")
-        return honest(command, **kwargs)
+        training(target)
 
-    monkeypatch.setattr(train.subprocess, "run", edited_meanwhile)
+    monkeypatch.setattr(train, "learn", edited_meanwhile)
     assert train.main() == 0
     assert not train.is_current()
 
 
-def test_a_failed_training_gives_its_last_line_and_no_stamp(rasa: FakeRasa, capsys: pytest.CaptureFixture[str]) -> None:
-    rasa.says, rasa.code, rasa.makes_a_model = b"Loading\nThe disk is full.\n\n", 1, False
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (MemoryError(), "MemoryError"),
+        (ValueError("first line\n  second line"), "first line second line"),
+    ],
+)
+def test_a_failed_training_gives_one_sentence_and_no_stamp(
+    training: FakeTraining, capsys: pytest.CaptureFixture[str], error: Exception, sentence: str
+) -> None:
+    training.error = error
     assert train.main() == 1
-    assert capsys.readouterr().err == f"Training stopped: The disk is full. (see {train.LOG})\n"
+    assert capsys.readouterr().err == f"Training stopped: {sentence}\n"
     assert not train.is_current()
 
 
-def test_a_training_that_leaves_no_model_is_a_failure(rasa: FakeRasa, capsys: pytest.CaptureFixture[str]) -> None:
-    rasa.makes_a_model = False
-    assert train.main() == 1
-    assert capsys.readouterr().err.startswith("Training stopped: no reason given")
-
-
-def test_a_component_that_needs_tensorflow_is_named_and_not_only_the_node_of_the_graph(
-    rasa: FakeRasa, capsys: pytest.CaptureFixture[str]
+def test_what_rasa_prints_goes_to_the_log_and_the_terminal_is_put_back(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    rasa.code, rasa.makes_a_model = 1, False
-    rasa.says = (
-        b"Traceback (most recent call last):\n"
-        b"bot.runtime.without_tensorflow.TensorFlowMissing: This component needs TensorFlow (DIET); it is not"
-        b" installed. The companion's own pipeline in config.yml does not need it.\n\n"
-        b"The above exception was the direct cause of the following exception:\n\n"
-        b"Traceback (most recent call last):\n"
-        b"rasa.engine.exceptions.GraphComponentException: Error running graph component for node train_DIET2.\n"
-    )
-    assert train.main() == 1
-    assert "needs TensorFlow" in capsys.readouterr().err
+    log = tmp_path / "log" / "training.log"
+    with pytest.raises(ValueError, match="stopped"), train._printing_to(log) as terminal:
+        subprocess.run(["sh", "-c", "echo much; echo noise >&2"], check=True)
+        print("progress", file=terminal, flush=True)
+        raise ValueError("stopped")
+    subprocess.run(["echo", "after"], check=True)
+    assert capfd.readouterr().out == "progress\nafter\n"
+    assert log.read_text() == "much\nnoise\n"
 
 
 # -- a broken file, end to end ---------------------------------------------------------------------
@@ -237,12 +245,16 @@ def test_a_component_that_needs_tensorflow_is_named_and_not_only_the_node_of_the
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
     """One run of the real command for each broken file, side by side."""
     started = {}
-    for name, text in BROKEN.items():
+    for name, text in {**BROKEN, "config.yml": DIET}.items():
         copy = tmp_path_factory.mktemp("broken") / "project"
         shutil.copytree(ROOT / "data", copy / "data")
         for file in ("config.yml", "domain.yml", "endpoints.yml", "clinic.yml"):
             shutil.copy(ROOT / file, copy)
         (copy / name).write_text(text, encoding="utf-8")
+        if text == DIET:  # few sentences: it gets as far as the training
+            shutil.rmtree(copy / "data" / "nlu")
+            (copy / "data" / "nlu").mkdir()
+            (copy / "data" / "nlu" / "few.yml").write_text(FEW, encoding="utf-8")
         started[name] = subprocess.Popen(
             [sys.executable, "-m", "bot.runtime.train"],
             cwd=copy,
@@ -266,4 +278,13 @@ def test_a_broken_file_stops_the_training_with_one_sentence_that_names_it(
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith(f"Training stopped: {name}")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_component_that_needs_tensorflow_stops_the_training_with_one_sentence(
+    stopped: dict[str, subprocess.CompletedProcess[str]],
+) -> None:
+    done = stopped["config.yml"]
+    assert done.returncode == 1
+    assert done.stderr.startswith("Training stopped: This component needs TensorFlow")
     assert len(done.stderr.splitlines()) == 1

@@ -78,7 +78,7 @@ def test_rasa_can_be_imported_by_each_way_in(runs: dict[str, Done], way: str) ->
 def test_training_a_bot_with_diet_says_that_tensorflow_is_missing(runs: dict[str, Done]) -> None:
     done = runs["DIET"]
     assert done.returncode != 0
-    assert "TensorFlowMissing: This component needs TensorFlow (DIET); it is not installed." in done.stdout
+    assert "PackageMissing: This component needs TensorFlow (DIET); it is not installed." in done.stdout
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def _as_if_never_installed() -> None:
 
 
 @pytest.mark.usefixtures("imports")
-def test_nothing_is_installed_where_tensorflow_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_tensorflow_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _as_if_never_installed()
     (tmp_path / "tensorflow").mkdir()
     (tmp_path / "tensorflow" / "__init__.py").write_text("__version__ = 'the real one'\n")
@@ -113,7 +113,6 @@ def test_nothing_is_installed_where_tensorflow_exists(tmp_path: Path, monkeypatc
 
     import tensorflow
 
-    assert _finders() == []
     assert tensorflow.__version__ == "the real one"
 
 
@@ -135,6 +134,20 @@ def test_an_installed_package_of_a_covered_name_wins(tmp_path: Path, monkeypatch
     import keras
 
     assert keras.REAL is True
+
+
+@pytest.mark.usefixtures("imports")
+def test_the_server_does_not_load_what_only_tests_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _as_if_never_installed()
+    (tmp_path / "matplotlib.py").write_text("REAL = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    without_tensorflow.install(serving=True)
+    import matplotlib
+
+    with pytest.raises(
+        without_tensorflow.PackageMissing, match=r"^This component needs matplotlib \(matplotlib\.use\)"
+    ):
+        matplotlib.use("agg")
 
 
 @pytest.mark.usefixtures("imports")
@@ -167,9 +180,9 @@ def test_calling_a_name_or_a_subclass_of_one_raises_the_clear_error() -> None:
         pass
 
     sentence = r"^This component needs TensorFlow \({}\); it is not installed\. The companion's own pipeline"
-    with pytest.raises(without_tensorflow.TensorFlowMissing, match=sentence.format(r"tensorflow\.constant")):
+    with pytest.raises(without_tensorflow.PackageMissing, match=sentence.format(r"tensorflow\.constant")):
         tf.constant([1, 2])
-    with pytest.raises(without_tensorflow.TensorFlowMissing, match=r"needs TensorFlow \(.*Model\)"):
+    with pytest.raises(without_tensorflow.PackageMissing, match=r"needs TensorFlow \(.*Model\)"):
         Model()
 
 
