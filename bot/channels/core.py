@@ -15,8 +15,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+from rasa.core.lock_store import LockError
 
 from bot import safety
+from bot.channels.erase import erase
 from bot.escalations import Escalation, Outbox, conversation_hash
 from bot.safety import Reply
 
@@ -65,17 +67,26 @@ def _to(sender: str, replies: list[Reply]) -> list[Reply]:
 class Core:
     """Runs turns for a channel."""
 
-    def __init__(self, handler: Handler, channel: str, outbox: Outbox | None = None) -> None:
-        """Take Rasa's message handler, the channel's name and where escalations are recorded."""
-        self._handler, self._channel, self._outbox = handler, channel, outbox
+    def __init__(
+        self,
+        handler: Handler,
+        channel: str,
+        outbox: Outbox | None = None,
+        collector: type[Collector] = Collector,
+    ) -> None:
+        """Take Rasa's message handler, the channel's name, where escalations are recorded and what collects replies."""
+        self._handler, self._channel, self._outbox, self._collector = handler, channel, outbox, collector
         self._queue = _Queue()
         self._running: set[asyncio.Task[None]] = set()
 
-    async def turn(self, sender: str, text: str) -> list[Reply]:
-        """The replies to a message: at least one, within :data:`DEADLINE` seconds, whatever fails."""
+    async def turn(self, sender: str, text: str, message_id: str = "") -> list[Reply]:
+        """The replies to a message: at least one, within :data:`DEADLINE` seconds, whatever fails.
+
+        A message that is handled again under the same id is escalated once.
+        """
         if not text:
             return _to(sender, safety.static("utter_empty_message"))
-        collector, message_id = Collector(), uuid.uuid4().hex
+        collector, message_id = self._collector(), message_id or uuid.uuid4().hex
         # A task of its own: a caller who hangs up does not take the turn with him.
         task = self._background(self._handle(sender, text, collector, message_id))
         await asyncio.wait({task}, timeout=SOON)
@@ -88,6 +99,19 @@ class Core:
             logger.error("A turn on %s gave no reply; the safe reply was sent.", self._channel)
             return self._done(sender, message_id, safety.fallback(text))
         return self._done(sender, message_id, list(collector.messages))
+
+    async def forget(self, agent: Any, sender: str) -> None:
+        """Remove what the tracker store holds of a conversation, after the turns that are still running.
+
+        Raises:
+            NotErasable: when this kind of store cannot remove a conversation.
+        """
+        async with contextlib.AsyncExitStack() as held:
+            await held.enter_async_context(self._queue.turn(sender))
+            # Rasa's lock keeps other workers out; one that cannot be had in time must not stop the removal.
+            with contextlib.suppress(LockError):
+                await held.enter_async_context(agent.lock_store.lock(sender))
+            await erase(agent.tracker_store, sender)
 
     def _done(self, sender: str, message_id: str, replies: list[Reply]) -> list[Reply]:
         """Have what the patient was told to call about recorded, also where the action server could not.
