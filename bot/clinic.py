@@ -80,7 +80,7 @@ def load(file: Path = CLINIC_FILE) -> Clinic:
     for origin in origins:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
             raise ClinicError(f'{file}: {origin!r} is no website; write it like "https://www.example.org".')
-    general = MESSAGING
+    general: tuple[str, ...] = MESSAGING
     if "general_information_only" in raw:
         general = _list(file, raw, "general_information_only", f"channels: {', '.join(MESSAGING)}")
     for channel in general:
