@@ -16,7 +16,9 @@ CLINIC_FILE = Path("clinic.yml")
 NUMBERS_FILE = Path("data/clinical/numbers.yml")
 WORDS_FILE = Path("data/clinical/words.yml")
 COUNTRIES = ("us", "uk")
-_KEYS = {"name", "demo", "country", "team_number", "alerts"}
+MESSAGING = ("sms", "whatsapp", "telegram", "slack", "messenger")
+"""The channels that run over somebody else's platform."""
+_KEYS = {"name", "demo", "country", "team_number", "alerts", "origins", "general_information_only"}
 
 
 class ClinicError(ValueError):
@@ -25,13 +27,21 @@ class ClinicError(ValueError):
 
 @dataclass(frozen=True)
 class Clinic:
-    """One clinic; ``country`` is empty when the patient is asked."""
+    """One clinic; ``country`` is empty when the patient is asked.
+
+    Attributes:
+        alerts: names of environment variables that hold the alert targets.
+        origins: origins of the websites that may show the chat, e.g. ``https://www.example.org``.
+        general_information_only: channels that are not fit for health data.
+    """
 
     name: str
     demo: bool
     country: str
     team_number: str
     alerts: tuple[str, ...]
+    origins: tuple[str, ...] = ()
+    general_information_only: tuple[str, ...] = MESSAGING
 
     @property
     def somebody_is_told(self) -> bool:
@@ -65,19 +75,42 @@ def load(file: Path = CLINIC_FILE) -> Clinic:
     number = number.strip()
     if number and not re.fullmatch(r"[+(0-9][0-9 ()./-]{2,24}", number):
         raise ClinicError(f"{file}: team_number {number!r} is no phone number.")
-    alerts = raw.get("alerts") or []
-    if not isinstance(alerts, list) or not all(isinstance(name, str) for name in alerts):
-        raise ClinicError(f"{file}: alerts must be a list of names of environment variables.")
+    alerts = _list(file, raw, "alerts", "names of environment variables")
+    origins = _list(file, raw, "origins", 'websites such as "https://www.example.org"')
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
+            raise ClinicError(f'{file}: {origin!r} is no website; write it like "https://www.example.org".')
+    general: tuple[str, ...] = MESSAGING
+    if "general_information_only" in raw:
+        general = _list(file, raw, "general_information_only", f"channels: {', '.join(MESSAGING)}")
+    for channel in general:
+        if channel not in MESSAGING:
+            raise ClinicError(f"{file}: there is no channel {channel!r}; known are {', '.join(MESSAGING)}.")
     clinic = Clinic(
         name=str(raw.get("name") or ""),
         demo=bool(raw.get("demo", False)),
         country="" if country == "ask" else country,
         team_number=number,
-        alerts=tuple(alerts),
+        alerts=alerts,
+        origins=origins,
+        general_information_only=general,
     )
     if os.environ.get("IL2_PRODUCTION") == "1" and (clinic.demo or not clinic.team_number):
         raise ClinicError(f"{file}: production needs the clinic's own team_number, and `demo: false`.")
     return clinic
+
+
+def _list(file: Path, raw: Mapping[str, Any], key: str, of: str) -> tuple[str, ...]:
+    value = raw.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ClinicError(f"{file}: {key} must be a list of {of}.")
+    return tuple(value)
+
+
+@functools.cache
+def current() -> Clinic:
+    """The clinic of this process, read once."""
+    return load()
 
 
 @functools.cache
@@ -92,6 +125,37 @@ def details(clinic: Clinic, country: str = "") -> dict[str, str]:
     numbers = _yaml(NUMBERS_FILE)[country if country in COUNTRIES else "unknown"]
     team = "your team's 24-hour number"
     return {**numbers, "team_number": f"{team}, {clinic.team_number}," if clinic.team_number else team}
+
+
+Lines = list[dict[str, str]]
+"""Phone lines to show as buttons: each a ``label`` and a ``tel:`` address."""
+
+
+def team_line(clinic: Clinic) -> dict[str, str | None]:
+    """The team's line; ``tel`` is None while the clinic has named no number."""
+    digits = re.sub(r"[^+\d]", "", clinic.team_number)
+    return {"label": str(_yaml(NUMBERS_FILE)["dial"]["team"]), "tel": f"tel:{digits}" if digits else None}
+
+
+def public_lines(clinic: Clinic, country: str = "", kind: str = "emergency") -> Lines:
+    """The public lines of a country ("" for unknown): ``emergency``, ``crisis`` or ``fallback``."""
+    country = country or clinic.country
+    numbers = _yaml(NUMBERS_FILE)["dial"][country if country in COUNTRIES else "unknown"][kind]
+    return [{"label": label, "tel": f"tel:{digits}"} for label, digits in numbers.items()]
+
+
+def lines_to_call(clinic: Clinic, level: str, country: str = "", setting: str = "", crisis: bool = False) -> Lines:
+    """Whom to call about an escalation, first things first; in the hospital the call button comes before any number."""
+    line = team_line(clinic)
+    team: Lines = [{"label": str(line["label"]), "tel": line["tel"]}] if line["tel"] else []
+    public = {kind: public_lines(clinic, country, kind) for kind in ("emergency", "crisis", "fallback")}
+    if crisis:
+        return [*public["crisis"], *public["emergency"], *team]
+    if setting == "hospital" or level == "soon":
+        return team
+    if level == "emergency":
+        return [*public["emergency"], *team]
+    return [*team, *public["fallback"], *public["emergency"]]
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

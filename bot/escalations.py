@@ -11,7 +11,6 @@ import hmac
 import json
 import logging
 import os
-import secrets
 import sqlite3
 import threading
 import uuid
@@ -22,11 +21,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot import clinic as clinics
+from bot import secret
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_FILE = Path("var/escalations.db")
-SECRET_FILE = Path("var/secret")
 FIRST_RETRY = timedelta(seconds=10)
 LAST_RETRY = timedelta(minutes=15)
 POLL = 2.0
@@ -38,32 +37,7 @@ Send = Callable[[str, str, str], bool]
 
 def conversation_hash(sender: str) -> str:
     """A name for a conversation that tells nothing of its id: HMAC-SHA256 with ``IL2_SECRET``, 16 hex digits."""
-    return hmac.new(_secret(), sender.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:16]
-
-
-def _secret() -> bytes:
-    """``IL2_SECRET``, or one made at the first use and kept in ``var/secret``."""
-    given = os.environ.get("IL2_SECRET")
-    if given:
-        return given.encode()
-    kept = SECRET_FILE.read_bytes() if SECRET_FILE.is_file() else b""
-    if kept:
-        return kept
-    SECRET_FILE.parent.mkdir(parents=True, exist_ok=True)
-    # Written whole under another name first: no process ever sees an empty secret.
-    draft = SECRET_FILE.with_name(f"{SECRET_FILE.name}.{uuid.uuid4().hex}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    try:
-        if SECRET_FILE.is_file():  # an empty one, left by a crash
-            draft.replace(SECRET_FILE)
-        else:
-            os.link(draft, SECRET_FILE)  # fails where another process was first
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink(missing_ok=True)
-    return SECRET_FILE.read_bytes()
+    return hmac.new(secret.secret(), sender.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ together.
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -31,6 +32,8 @@ SETTINGS = ("home", "hospital")
 FOLLOWUP = f"{UTTER}followup/"
 NOTED_SILENTLY = (f"{UTTER}called_team",)
 """Responses that no reminder to call follows."""
+WEB = "web"
+"""The channel whose page shows sources, differences and phone lines as parts of their own, beside the text."""
 
 
 class CompanionNLG(NaturalLanguageGenerator):
@@ -144,22 +147,18 @@ class _Turn:
         paragraphs = [text or answer.text]
         if text is None:
             paragraphs += self._by_setting(answer)
-        if answer.differ:
-            names = leaflets()
-            said = [f"{names[row.leaflet].citation}: {row.says.rstrip('.')}." for row in answer.differ]
-            paragraphs.append(" ".join([self.text("utter_leaflets_differ"), *said]))
-        paragraphs.append(self._sources(answer))
-        message: Message = {
-            "text": "\n\n".join(map(self._say, paragraphs)),
-            "custom": {
-                "answer": {
-                    "id": answer.id,
-                    "topic": answer.topic,
-                    "sources": list(answer.sources),
-                    "leaflets_differ": answer.leaflets_differ,
-                }
-            },
+        meta: dict[str, Any] = {
+            "id": answer.id,
+            "topic": answer.topic,
+            "sources": list(answer.sources),
+            "leaflets_differ": answer.leaflets_differ,
         }
+        if self._channel == WEB:
+            meta["sources_text"] = [asdict(leaflets()[source]) for source in answer.sources]
+            meta["differ"] = self._say(self._differ(answer)) or None
+        else:
+            paragraphs += [*filter(None, [self._differ(answer)]), self._sources(answer)]
+        message: Message = {"text": "\n\n".join(map(self._say, paragraphs)), "custom": {"answer": meta}}
         if self._parsed.get("intent", {}).get("name") == "two_answers" and not self._this_turn():
             return message  # the next topics stand under the second answer
         following = [a for n in answer.next if (a := self._nlg._catalogue.get(n)) and a.id not in self.talk.given]
@@ -174,6 +173,14 @@ class _Turn:
         if self.setting:
             return [text for setting, text in named if text and setting == self.setting]
         return [f"{self.text(f'utter_label_{setting}')} {text}" for setting, text in named if text]
+
+    def _differ(self, answer: Answer) -> str:
+        """Who says what, where leaflets differ; else ""."""
+        if not answer.differ:
+            return ""
+        names = leaflets()
+        said = [f"{names[row.leaflet].citation}: {row.says.rstrip('.')}." for row in answer.differ]
+        return " ".join([self.text("utter_leaflets_differ"), *said])
 
     def _sources(self, answer: Answer) -> str:
         cited = "; ".join(leaflets()[source].citation for source in answer.sources)
@@ -259,6 +266,10 @@ class _Turn:
                     "setting": self.setting or "home",
                 }
             }
+            if self._channel == WEB:
+                crisis = action == f"{CONTACT_PREFIX}crisis"
+                lines = clinics.lines_to_call(self._nlg._clinic, level, self.country, self.setting, crisis)
+                message["custom"]["escalation"]["numbers"] = lines
         ask = self._assessment.get("ask")
         if ask and f"utter_ask_{ask}" in self._nlg._responses:
             self._ask(message, ask)

@@ -1,1 +1,1 @@
-"""The ways in: REST and the site, on one shared core."""
+"""The ways in: the website, REST and the messaging platforms, on one shared core."""

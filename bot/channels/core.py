@@ -1,4 +1,4 @@
-"""What every channel shares: checks of size and shape, one turn at a time per conversation, a deadline, never silence.
+"""What every channel shares: one turn at a time per conversation, a deadline, never silence.
 
 Bare Rasa answers ``200 []`` to most failures (https://github.com/RasaHQ/rasa/issues/7630) and lets a typed
 ``/intent{"slot": ...}`` set slots (https://github.com/RasaHQ/rasa/issues/5075); this joint closes both.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import unicodedata
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+from rasa.core.lock_store import LockError
 
 from bot import safety
+from bot.channels.erase import erase
 from bot.escalations import Escalation, Outbox, conversation_hash
 from bot.safety import Reply
 
@@ -26,85 +26,10 @@ logger = logging.getLogger(__name__)
 
 Handler = Callable[[UserMessage], Awaitable[Any]]
 
-MAX_BODY = 4096
-"""Bytes of a request body."""
-MAX_SENDER = 128
-"""Characters of a conversation id."""
 SOON = 2.5
 """Seconds after which what has been said so far is sent, e.g. while the action server hangs."""
 DEADLINE = 9.0
 """Seconds after which a turn that has said nothing is answered with the safe reply."""
-
-
-class BadRequest(ValueError):
-    """A request that is not what the channel expects; the text is the reason given to the caller."""
-
-    def __init__(self, reason: str, status: int = 400) -> None:
-        """Keep the HTTP status beside the reason."""
-        super().__init__(reason)
-        self.status = status
-
-
-def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request body.
-
-    Raises:
-        BadRequest: over :data:`MAX_BODY` (413), no UTF-8, no JSON, or no object (400).
-    """
-    if len(body) > MAX_BODY:
-        raise BadRequest(f"The request is over {MAX_BODY} bytes. Please send a shorter message.", 413)
-    try:
-        value = json.loads(body.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise BadRequest("The request is not UTF-8 text.") from None
-    except (ValueError, RecursionError):
-        raise BadRequest("The request is not valid JSON.") from None
-    if not isinstance(value, dict):
-        raise BadRequest('The request must be a JSON object such as {"sender": "...", "message": "..."}.')
-    return value
-
-
-def check_sender(value: Any) -> str:
-    """A usable conversation id.
-
-    Raises:
-        BadRequest: when it is missing, no string, empty, too long or holds characters that are no text.
-    """
-    if not isinstance(value, str) or not value.strip():
-        raise BadRequest("sender is missing: send the id of the conversation as a string.")
-    if len(value) > MAX_SENDER:
-        raise BadRequest(f"sender is over {MAX_SENDER} characters.")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in value):
-        raise BadRequest("sender holds characters that are no text.")
-    return value
-
-
-def check_message(value: Any) -> str:
-    """The text of a message as the bot reads it; see :func:`plain`.
-
-    Raises:
-        BadRequest: when it is missing or no string.
-    """
-    if not isinstance(value, str):
-        raise BadRequest("message is missing: send the patient's text as a string.")
-    return plain(value)
-
-
-_LEADING = "/\\\uff0f\u2044\u2215\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
-"""Slashes in all their forms, and the invisible characters that can stand before one."""
-
-
-def plain(text: str) -> str:
-    """Text without what is no text: control characters and lone surrogates become spaces, leading slashes go.
-
-    A leading slash would make Rasa read the text as a command. The rest of the text is untouched.
-    """
-    spaced = "".join(
-        " " if unicodedata.category(c) in ("Cc", "Cs") and c != "\n" else c for c in text.replace("\r\n", "\n")
-    )
-    while spaced[:1].isspace() or spaced[:1] in tuple(_LEADING):
-        spaced = spaced.lstrip().lstrip(_LEADING)
-    return spaced.strip()
 
 
 class Collector(CollectingOutputChannel):
@@ -142,17 +67,26 @@ def _to(sender: str, replies: list[Reply]) -> list[Reply]:
 class Core:
     """Runs turns for a channel."""
 
-    def __init__(self, handler: Handler, channel: str, outbox: Outbox | None = None) -> None:
-        """Take Rasa's message handler, the channel's name and where escalations are recorded."""
-        self._handler, self._channel, self._outbox = handler, channel, outbox
+    def __init__(
+        self,
+        handler: Handler,
+        channel: str,
+        outbox: Outbox | None = None,
+        collector: type[Collector] = Collector,
+    ) -> None:
+        """Take Rasa's message handler, the channel's name, where escalations are recorded and what collects replies."""
+        self._handler, self._channel, self._outbox, self._collector = handler, channel, outbox, collector
         self._queue = _Queue()
         self._running: set[asyncio.Task[None]] = set()
 
-    async def turn(self, sender: str, text: str) -> list[Reply]:
-        """The replies to a message: at least one, within :data:`DEADLINE` seconds, whatever fails."""
+    async def turn(self, sender: str, text: str, message_id: str = "") -> list[Reply]:
+        """The replies to a message: at least one, within :data:`DEADLINE` seconds, whatever fails.
+
+        A message that is handled again under the same id is escalated once.
+        """
         if not text:
             return _to(sender, safety.static("utter_empty_message"))
-        collector, message_id = Collector(), uuid.uuid4().hex
+        collector, message_id = self._collector(), message_id or uuid.uuid4().hex
         # A task of its own: a caller who hangs up does not take the turn with him.
         task = self._background(self._handle(sender, text, collector, message_id))
         await asyncio.wait({task}, timeout=SOON)
@@ -165,6 +99,19 @@ class Core:
             logger.error("A turn on %s gave no reply; the safe reply was sent.", self._channel)
             return self._done(sender, message_id, safety.fallback(text))
         return self._done(sender, message_id, list(collector.messages))
+
+    async def forget(self, agent: Any, sender: str) -> None:
+        """Remove what the tracker store holds of a conversation, after the turns that are still running.
+
+        Raises:
+            NotErasable: when this kind of store cannot remove a conversation.
+        """
+        async with contextlib.AsyncExitStack() as held:
+            await held.enter_async_context(self._queue.turn(sender))
+            # Rasa's lock keeps other workers out; one that cannot be had in time must not stop the removal.
+            with contextlib.suppress(LockError):
+                await held.enter_async_context(agent.lock_store.lock(sender))
+            await erase(agent.tracker_store, sender)
 
     def _done(self, sender: str, message_id: str, replies: list[Reply]) -> list[Reply]:
         """Have what the patient was told to call about recorded, also where the action server could not.

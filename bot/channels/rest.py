@@ -9,7 +9,8 @@ from sanic import Blueprint
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
-from bot.channels.core import BadRequest, Core, Handler, check_message, check_sender, parse_json
+from bot.channels.checks import BadRequest, check_message, check_sender, parse_json
+from bot.channels.core import Core, Handler
 
 
 class RestInput(InputChannel):

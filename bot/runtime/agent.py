@@ -47,7 +47,7 @@ class Chat:
 
     async def say(self, text: str) -> list[dict[str, Any]]:
         """The replies to a message."""
-        from bot.channels.core import plain
+        from bot.channels.checks import plain
 
         return await self._core.turn(self.sender, plain(text))
 

@@ -191,7 +191,10 @@ def services(host: str, port: int, model: Path) -> list[Service]:
         "SANIC_FALLBACK_ERROR_FORMAT": "json",
     }
     command = [python, "-m", "bot.runtime.rasa", "run", "--model", str(model), "--interface", host, "--port", str(port)]
-    command += ["--endpoints", os.environ.get("IL2_ENDPOINTS", "endpoints.yml"), "--credentials", "credentials.yml"]
+    command += ["--endpoints", os.environ.get("IL2_ENDPOINTS", "endpoints.yml")]
+    command += ["--credentials", os.environ.get("IL2_CREDENTIALS", "credentials.yml")]
+    origins = clinics.load().origins
+    command += ["--cors", *origins] if origins else []
     probe = "127.0.0.1" if host == "0.0.0.0" else host
     return [actions, Service("Rasa server", command, f"http://{probe}:{port}/health", rasa_environment)]
 

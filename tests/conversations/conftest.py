@@ -65,6 +65,7 @@ def start(model: Path, folder: Path, **more: str) -> Server:
         "PORT": str(port),
         "IL2_MODELS": str(model.parent),
         "IL2_OUTBOX": str(folder / "escalations.db"),
+        "IL2_JOURNAL": f"sqlite:///{folder}/journal.db",
         **more,
     }
     with log.open("w") as out:

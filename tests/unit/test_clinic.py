@@ -86,7 +86,10 @@ def test_a_number_without_quotes_never_becomes_another_number(write: Write, numb
         ("just words\n", "must hold keys and values."),
         ("name: [unclosed\n", "is no valid YAML: while parsing"),
         ("name: a\n\tdemo: true\n", "is no valid YAML: while"),
-        ("phone: '1'\n", "unknown key 'phone'; known are alerts, country, demo, name, team_number."),
+        (
+            "phone: '1'\n",
+            "unknown key 'phone'; known are alerts, country, demo, general_information_only, name, origins,",
+        ),
         ("country: fr\n", "country is 'fr'; write us, uk or ask."),
         ("country: no\n", "country is 'false'; write us, uk or ask."),
         ("team_number: call us\n", "team_number 'call us' is no phone number."),
@@ -222,3 +225,70 @@ def test_other_countries_keep_the_american_words(country: str) -> None:
 def test_swapping_twice_changes_nothing_more() -> None:
     once = clinics.spell("Diarrhea, anemia and a tumor in the hospital center", "uk")
     assert clinics.spell(once, "uk") == once
+
+
+# -- websites, channels and phone lines ------------------------------------------------------------
+
+
+def test_websites_and_channels_are_read(write: Write) -> None:
+    clinic = clinics.load(write('origins: ["https://a.example.org"]\ngeneral_information_only: [telegram]\n'))
+    assert clinic.origins == ("https://a.example.org",)
+    assert clinic.general_information_only == ("telegram",)
+
+
+def test_no_channel_is_fit_for_health_data_unless_the_clinic_says_so(write: Write) -> None:
+    assert clinics.load(write("name: North\n")).general_information_only == clinics.MESSAGING
+    assert clinics.load(write("general_information_only: []\n")).general_information_only == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("origins: https://a.example.org\n", "origins must be a list"),
+        ('origins: ["https://a.example.org/path"]\n', "is no website"),
+        ('origins: ["*"]\n', "is no website"),
+        ("general_information_only: [fax]\n", "there is no channel 'fax'"),
+    ],
+)
+def test_a_wrong_website_or_channel_is_refused(write: Write, text: str, words: str) -> None:
+    with pytest.raises(ClinicError, match=words):
+        clinics.load(write(text))
+
+
+def _dialled(lines: clinics.Lines) -> list[str]:
+    return [line["tel"] for line in lines]
+
+
+def test_the_teams_line_can_be_dialled() -> None:
+    assert clinics.team_line(REAL)["tel"] == "tel:+15550100"
+    assert clinics.team_line(DEMO)["tel"] is None
+
+
+def test_the_public_lines_go_by_the_country() -> None:
+    assert _dialled(clinics.public_lines(DEMO, "uk")) == ["tel:999"]
+    assert _dialled(clinics.public_lines(REAL)) == ["tel:911"]
+    assert _dialled(clinics.public_lines(DEMO)) == ["tel:911", "tel:999", "tel:112"]
+
+
+@pytest.mark.parametrize(
+    ("level", "more", "expected"),
+    [
+        ("emergency", {}, ["tel:911", "tel:+15550100"]),
+        ("urgent", {}, ["tel:+15550100", "tel:911"]),
+        ("urgent", {"country": "uk"}, ["tel:+15550100", "tel:111", "tel:999"]),
+        ("soon", {}, ["tel:+15550100"]),
+        ("emergency", {"crisis": True}, ["tel:988", "tel:911", "tel:+15550100"]),
+        ("emergency", {"setting": "hospital"}, ["tel:+15550100"]),
+    ],
+)
+def test_whom_to_call_about_an_escalation_comes_in_order(level: str, more: dict[str, str], expected: list[str]) -> None:
+    assert _dialled(clinics.lines_to_call(REAL, level, **more)) == expected  # type: ignore[arg-type]
+
+
+def test_the_lines_to_dial_are_the_numbers_of_the_texts() -> None:
+    for country in ("us", "uk", ""):
+        words = clinics.details(DEMO, country)
+        for kind, key in (("emergency", "emergency_number"), ("crisis", "crisis_line")):
+            digits = "".join(words[key].split())
+            for line in clinics.public_lines(DEMO, country, kind):
+                assert line["tel"].removeprefix("tel:") in digits, (country, kind)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bot import escalations
+from bot import escalations, secret
 from bot.clinic import Clinic, ClinicError
 from bot.escalations import Escalation, Outbox, conversation_hash
 
@@ -212,7 +212,7 @@ def test_the_alert_names_level_symptoms_time_setting_channel_and_conversation(ou
 @pytest.fixture
 def secret_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("IL2_SECRET", raising=False)
-    monkeypatch.setattr(escalations, "SECRET_FILE", tmp_path / "var" / "secret")
+    monkeypatch.setattr(secret, "SECRET_FILE", tmp_path / "var" / "secret")
     return tmp_path / "var" / "secret"
 
 
@@ -237,7 +237,7 @@ def test_the_hash_of_a_conversation_stays_the_same_and_tells_conversations_apart
     assert first != conversation_hash("patient-2")
     assert len(first) == 16
     assert int(first, 16) >= 0
-    monkeypatch.setattr(escalations, "SECRET_FILE", secret_file.parent / "another")
+    monkeypatch.setattr(secret, "SECRET_FILE", secret_file.parent / "another")
     assert conversation_hash("patient-1") != first
 
 

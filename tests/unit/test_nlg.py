@@ -123,7 +123,13 @@ Compose = Callable[..., Reply]
 def compose(monkeypatch: pytest.MonkeyPatch) -> Compose:
     """Composes the reply to an action after some events."""
 
-    def run(action: str, *events: Event, clinic: Clinic = DEMO, responses: dict[str, Any] | None = None) -> Reply:
+    def run(
+        action: str,
+        *events: Event,
+        clinic: Clinic = DEMO,
+        responses: dict[str, Any] | None = None,
+        channel: str = "rest",
+    ) -> Reply:
         monkeypatch.setattr(nlg.clinics, "load", lambda: clinic)
         domain = Domain.from_dict({"responses": copy.deepcopy(RESPONSES if responses is None else responses)})
         slots = [
@@ -132,7 +138,7 @@ def compose(monkeypatch: pytest.MonkeyPatch) -> Compose:
         ]
         tracker = DialogueStateTracker("patient", slots)
         tracker.update_with_events(list(events), domain)
-        message = asyncio.run(CompanionNLG(None, domain).generate(action, tracker, "rest"))
+        message = asyncio.run(CompanionNLG(None, domain).generate(action, tracker, channel))
         assert message is not None
         return message
 
@@ -176,6 +182,19 @@ def test_an_answer_has_its_text_where_leaflets_differ_and_its_sources(compose: C
     message = compose("utter_faq/wine", _user())
     assert message["text"] == WINE_TEXT
     assert message["custom"] == {"answer": WINE}
+
+
+def test_the_website_gets_sources_and_differences_beside_the_text(compose: Compose) -> None:
+    message = compose("utter_faq/wine", _user(), channel="web")
+    answer = message["custom"]["answer"]
+    assert message["text"] == f"No wine. Ask {TEAM}."
+    assert answer["sources_text"] == [
+        {"id": "upmc", "title": "UPMC", "country": "US", "year": "2011"},
+        {"id": "goodrx", "title": "GoodRx", "country": "US", "year": "2023 label"},
+    ]
+    assert answer["differ"] in WINE_TEXT
+    assert {key: answer[key] for key in WINE} == WINE
+    assert compose("utter_faq/beer", _user(), channel="web")["custom"]["answer"]["differ"] is None
 
 
 def test_an_answer_without_differences_says_nothing_of_them(compose: Compose) -> None:
@@ -402,6 +421,14 @@ def test_a_red_flag_says_whom_to_call_and_that_nobody_reads_the_chat(compose: Co
     message = compose("utter_contact_urgent", HOME, _red_flag("urgent", "fever", "fever", "chills"))
     assert message["text"] == "Home: call now.\n\nNobody reads this chat."
     assert message["custom"] == {"escalation": {"level": "urgent", "symptoms": ["fever", "chills"], "setting": "home"}}
+
+
+def test_the_website_gets_the_lines_to_call_beside_the_text(compose: Compose) -> None:
+    flag = _red_flag("urgent", "fever")
+    message = compose("utter_contact_urgent", UK, HOME, flag, channel="web")
+    assert [line["tel"] for line in message["custom"]["escalation"]["numbers"]] == ["tel:111", "tel:999"]
+    message = compose("utter_contact_urgent", HOSPITAL, flag, clinic=REAL, channel="web")
+    assert [line["tel"] for line in message["custom"]["escalation"]["numbers"]] == ["tel:+15550100"]
 
 
 def test_a_clinic_that_is_told_says_so(compose: Compose) -> None:

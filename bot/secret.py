@@ -1,0 +1,43 @@
+"""The secret of this installation, and the keys made from it: one key for each purpose."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import uuid
+from pathlib import Path
+
+SECRET_FILE = Path("var/secret")
+
+
+def secret() -> bytes:
+    """``IL2_SECRET``, or one made at the first use and kept in ``var/secret`` for all processes of the machine."""
+    given = os.environ.get("IL2_SECRET")
+    if given:
+        return given.encode()
+    kept = SECRET_FILE.read_bytes() if SECRET_FILE.is_file() else b""
+    if kept:
+        return kept
+    SECRET_FILE.parent.mkdir(parents=True, exist_ok=True)
+    # Written whole under another name first: no process ever sees an empty secret.
+    draft = SECRET_FILE.with_name(f"{SECRET_FILE.name}.{uuid.uuid4().hex}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_hex(32).encode())
+    try:
+        if SECRET_FILE.is_file():  # an empty one, left by a crash
+            draft.replace(SECRET_FILE)
+        else:
+            os.link(draft, SECRET_FILE)  # fails where another process was first
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)
+    return SECRET_FILE.read_bytes()
+
+
+def mac(purpose: str, text: str) -> bytes:
+    """HMAC-SHA256 of a text (32 bytes) under a key of its own for the purpose: what one key signs, no other accepts."""
+    key = hmac.new(secret(), purpose.encode(), hashlib.sha256).digest()
+    return hmac.new(key, text.encode("utf-8", "replace"), hashlib.sha256).digest()
