@@ -42,7 +42,11 @@ def main() -> int:
     data = [sets.ours(options.set, options.share)] if options.data is None else _public(options.data)
     results: dict[str, Any] = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
     for one in data:
-        key = f"{one.name} {options.set}, {options.share:.0%} of the training sentences" if one.name == "ours" else one.name
+        key = (
+            f"{one.name} {options.set}, {options.share:.0%} of the training sentences"
+            if one.name == "ours"
+            else one.name
+        )
         table = results.setdefault(key, {"train": len(one.train), "test": len(one.test), "engines": {}})
         for name in options.engines.split(","):
             if name == "bm25" and not one.answers:

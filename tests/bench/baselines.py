@@ -28,7 +28,9 @@ def tfidf(data: dict[str, Any]) -> Any:
     texts, labels = zip(*data["train"], strict=True)
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, max_features=60_000)
-    model = make_pipeline(make_union(words, characters), LogisticRegression(C=10, class_weight="balanced", solver="liblinear"))
+    model = make_pipeline(
+        make_union(words, characters), LogisticRegression(C=10, class_weight="balanced", solver="liblinear")
+    )
     return model.fit(texts, labels)
 
 

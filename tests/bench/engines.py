@@ -64,7 +64,9 @@ def baseline(name: str, data: DataSet, texts: list[str]) -> Run:
     (folder / "in.json").write_text(json.dumps(given), encoding="utf-8")
     script = Path(__file__).with_name("baselines.py")
     _run(
-        [str(STOCK_PYTHON), str(script), name, str(folder / "in.json"), str(folder / "out.json")], folder / "log", os.environ
+        [str(STOCK_PYTHON), str(script), name, str(folder / "in.json"), str(folder / "out.json")],
+        folder / "log",
+        os.environ,
     )
     result = json.loads((folder / "out.json").read_text(encoding="utf-8"))
     found = [_scored(label, score) for label, score in result.pop("predictions")]
