@@ -1,7 +1,7 @@
 """``make bench``: the companion's pipeline beside Rasa's stock pipeline, TF-IDF + logistic regression and BM25.
 
-Every engine gets the same sentences to learn from and the same to be tested on, one after the other on this machine. With
-``--data DIR`` the public sets found there are run as well. Writes ``reports/bench.json`` and ``reports/bench.md``.
+Every engine gets the same sentences to learn from and the same to be tested on, one after the other on this machine.
+With ``--data DIR`` the public sets found there are run instead. Writes ``reports/bench.json`` and ``reports/bench.md``.
 """
 
 from __future__ import annotations

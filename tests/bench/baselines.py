@@ -1,8 +1,8 @@
 """``python baselines.py ENGINE IN.json OUT.json``: the two plain baselines, in a process of their own.
 
-``tfidf`` learns the labels with TF-IDF and logistic regression; ``bm25`` searches the answers' texts. Runs in the bench's
-environment, so it imports nothing of the project. Reads ``train``, ``answers`` and ``texts``; writes one (label, score)
-for each text, with seconds to train and load, size and resident memory in MB, and milliseconds for each text.
+``tfidf`` learns the labels with TF-IDF and logistic regression; ``bm25`` searches the answers' texts. Runs in the
+bench's environment, so it imports nothing of the project. Reads ``train``, ``answers`` and ``texts``; writes one
+(label, score) for each text, with seconds to train and load, size and resident memory in MB, and milliseconds.
 """
 
 from __future__ import annotations

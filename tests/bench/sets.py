@@ -1,7 +1,7 @@
 """The data of the bench: our own, and loaders for public intent sets that somebody has put into a local folder.
 
-Nothing is downloaded and nothing of these sets stands in the repository. A label is an answer or an intent; a text whose
-label is None is out of scope.
+Nothing is downloaded and nothing of these sets stands in the repository. A label is an answer or an intent; a text
+without a right label is out of scope.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class DataSet:
     red_flags: list[tuple[str, bool]] = field(default_factory=list)
 
 
-LEAST = 3
+LEAST = 2
 """Sentences that a label keeps in any sub-sample."""
 
 

@@ -1,8 +1,7 @@
 """Runs of eight words that also stand in a leaflet, found without the leaflets.
 
-``leaflet_runs.bin`` holds the first six bytes of the SHA-256 of every run of eight consecutive words of the five leaflets,
-sorted. The runs cannot be read from it. It is made once by ``python -m tests.content.copies FOLDER`` from the leaflets'
-text files.
+``leaflet_runs.bin`` holds the first six bytes of the SHA-256 of every run of eight words of the five leaflets, sorted.
+The runs cannot be read from it. ``python -m tests.content.copies FOLDER`` makes it from the leaflets' text files.
 """
 
 from __future__ import annotations

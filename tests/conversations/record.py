@@ -1,7 +1,7 @@
 """``make record``: turn a chat into a conversation file, for testers who write no YAML.
 
-Type what a patient types. ``:drop`` forgets the last turn, ``:save`` (or the end of input) writes the file. It holds what the
-bot did and said, so read it: it is a test of the bot as it is, right or wrong, until you correct it.
+Type what a patient types. ``:drop`` forgets the last turn, ``:save`` (or the end of input) writes the file. It holds
+what the bot did and said, so read it: it is a test of the bot as it is, right or wrong, until you correct it.
 """
 
 from __future__ import annotations
@@ -96,9 +96,7 @@ def main() -> int:
         print("Nothing was said, so nothing is written.", file=sys.stderr)
         return 1
     write(turns, file)
-    print(
-        f"\nwritten: {file.relative_to(Path.cwd())}. Read it, then run it with: make test-conversations ONLY={file.stem}"
-    )
+    print(f"\nwritten: {file.relative_to(Path.cwd())}. Read it, then run it: make test-conversations ONLY={file.stem}")
     return 0
 
 

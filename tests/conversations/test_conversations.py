@@ -1,10 +1,9 @@
-"""Whole conversations against the trained bot, with the real rules and texts: in this process, or over REST (``--live``)."""
+"""Whole conversations against the trained bot with the real rules and texts: in this process, or live over REST."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 

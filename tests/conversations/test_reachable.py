@@ -1,4 +1,4 @@
-"""Every rule, and with it every action and every shared response of a rule, is reached by a sentence a patient may type."""
+"""Every rule, and with it every action, is reached by a sentence that a patient may type."""
 
 from __future__ import annotations
 
