@@ -23,6 +23,11 @@ from bot.runtime import without_tensorflow  # noqa: E402
 without_tensorflow.install()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--live URL``: conversations are held with a running companion instead of the model in this process."""
+    parser.addoption("--live", metavar="URL", help="run the conversation files against a running companion")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever uses the trained model is marked ``model``."""
     for item in items:

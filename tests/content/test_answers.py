@@ -19,6 +19,24 @@ NLU = sorted(Path("data/nlu").glob("*.yml"))
 SOURCES = {"kca", "goodrx", "macmillan", "aldesleukin_iv", "upmc"}
 PLACEHOLDERS = {"team_number", "emergency_number", "crisis_line", "poison_line", "fallback"}
 MIN_QUESTIONS = 15
+MIN_KINDS = 5
+# How patients ask. An answer whose questions are all of one kind is found only by those who ask that way.
+KINDS = {
+    "a few words": lambda q: len(q.split()) <= 3,
+    "a long story": lambda q: len(q.split()) >= 14,
+    "what, how, when": lambda q: re.match(r"(what|how|when|why|where|which|who|whose|till|until|at what|for how)\b", q),
+    "yes or no": lambda q: re.match(
+        r"(can|could|do|does|did|is|are|was|were|will|would|should|may|must|has|have|am|shall|might|any|need)\b", q
+    ),
+    "a carer": lambda q: re.search(
+        r"\b(he|she|hes|shes|his|her|him|they|wife|husband|mum|mom|mam|dad|son|daughter|partner|father|mother|brother"
+        r"|sister|nan|gran|friend|patient)\b",
+        q,
+    ),
+    "a statement": lambda q: (
+        "?" not in q and len(q.split()) > 3 and not re.match(r"(what|how|when|can|do|is|are)\b", q)
+    ),
+}
 # Names of medicines are what they are: they count as the word "drug" for the reading grade.
 DRUGS = re.compile(
     r"\b(aldesleukin|proleukin|interleukin-2|interleukin|il-2|acetaminophen|paracetamol|ibuprofen|loperamide|imodium"
@@ -82,6 +100,12 @@ def test_an_answer_is_complete(answer: str) -> None:
     assert len(QUESTIONS[answer]) >= MIN_QUESTIONS
     assert all(f"{FAQ}/{name}" in ANSWERS for name in data["next"])
     assert set(re.findall(r"\{(\w+)\}", all_text(answer))) <= PLACEHOLDERS
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_answer_is_asked_for_in_many_ways(answer: str) -> None:
+    kinds = {kind for kind, fits in KINDS.items() if any(fits(question.lower()) for question in QUESTIONS[answer])}
+    assert len(kinds) >= MIN_KINDS, f"only {sorted(kinds)}"
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from actions.base import SafeAction
+from bot import dates
 from bot.importer import load_yaml
+from bot.nlg import SETTINGS
 from tests.content.test_answers import grade
 
 DOMAIN: dict[str, Any] = load_yaml(Path("domain.yml"))
@@ -19,8 +21,14 @@ CODE = "\n".join(
     file.read_text(encoding="utf-8") for file in [*Path("bot").rglob("*.py"), *Path("actions").rglob("*.py")]
 )
 RED_FLAGS: dict[str, Any] = load_yaml(Path("data/clinical/red_flags.yml"))
-BUILT = re.compile(r"utter_(?:also|ask|reminder|label|contact|dates)_\w+")
-"""Names that bot/nlg.py puts together from a symptom, a question, a level or a label."""
+LEVELS = ("emergency", "urgent", "soon", "crisis")
+BUILT = {
+    *dates.NAMES,
+    *(f"utter_reminder_{level}" for level in LEVELS),
+    *(f"utter_label_{setting}" for setting in SETTINGS),
+    *(f"utter_ask_{question}" for question in ("setting", "country", "happening_now", "suicide")),
+}
+"""Names that the code puts together from a level, a setting or a question; each of them must exist."""
 
 
 def _steps(kind: str) -> list[str]:
@@ -35,7 +43,12 @@ def test_every_action_of_the_rules_exists() -> None:
 def test_every_response_is_used() -> None:
     unused = {name for name in DOMAIN["responses"] if name not in _steps("action") and name not in CODE}
     config = Path("config.yml").read_text(encoding="utf-8")
-    assert {name for name in unused if name not in config and not BUILT.fullmatch(name)} == set()
+    extra = {f"utter_also_{row['symptom']}" for row in RED_FLAGS["rows"]}
+    assert {name for name in unused - BUILT - extra if name not in config} == set()
+
+
+def test_every_response_that_the_code_puts_together_exists() -> None:
+    assert BUILT - set(DOMAIN["responses"]) == set()
 
 
 def test_every_response_named_in_the_code_exists() -> None:

@@ -1,11 +1,9 @@
-"""Whole conversations against the trained bot in this process, with the real rules and texts."""
+"""Whole conversations against the trained bot with the real rules and texts: in this process, or live over REST."""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,12 +15,39 @@ FILES = [
     pytest.param(file, id=f"{file.parent.name}/{file.stem}", marks=[pytest.mark.xfail] * (file.parent.name == WANTED))
     for file in sorted(Path(__file__).parent.glob("*/*.yml"))
 ]
+KINDS = {
+    "happy_path",
+    "follow_ups",
+    "corrections",
+    "digressions",
+    "negations",
+    "interruptions",
+    "red_flags",
+    "declines",
+    "restarts",
+    "hospital_and_home",
+    "us_and_uk",
+}
+ENOUGH = 120
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("file", FILES)
-def test_a_conversation_goes_as_written(file: Path, agent: Any, loop: asyncio.AbstractEventLoop) -> None:
-    from bot.runtime.agent import Chat
-
-    chat = Chat(agent, uuid.uuid4().hex)
-    found = loop.run_until_complete(runner.run(runner.load(file), chat.say))
+def test_a_conversation_goes_as_written(
+    file: Path, loop: asyncio.AbstractEventLoop, request: pytest.FixtureRequest
+) -> None:
+    live = request.config.getoption("--live")
+    talk: runner.Talk = runner.Live(live) if live else runner.InProcess(request.getfixturevalue("agent"))
+    found = loop.run_until_complete(runner.run(runner.load(file), talk))
     assert not found, "\n".join(found)
+
+
+def test_there_are_enough_conversations_of_every_kind() -> None:
+    folders = [file.parent.name for file in Path(__file__).parent.glob("*/*.yml") if file.parent.name != WANTED]
+    assert len(folders) >= ENOUGH
+    assert {kind for kind in KINDS if folders.count(kind) < 5} == set()
+
+
+def test_every_file_name_is_a_sentence() -> None:
+    names = [file.stem for file in Path(__file__).parent.glob("*/*.yml")]
+    assert [name for name in names if name.count("_") < 3] == []

@@ -10,6 +10,7 @@ import asyncio
 import json
 import math
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -67,6 +68,52 @@ def read(kind: str, name: str) -> list[dict[str, Any]]:
     return rows
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """One sentence of a set and what the bot did.
+
+    Attributes:
+        part: ``question``, ``two_questions``, ``out_of_scope`` or ``red_flag``.
+        text: the message; earlier ones before it, separated by `` | ``.
+        earlier: how many earlier ones.
+        wanted: the right answers (any of them; for two questions the first and the second), reasons or level.
+        given: ids of the leaflet answers, in order.
+        buttons: titles of the topics offered instead of an answer.
+        referral: reasons given for giving no answer.
+        level: level of the escalation.
+        lowest: the lowest level that is right too; ``assertion`` and ``row`` as in the red-flag files.
+        best: the leaflet answer that ranked first, given or not; ``scope``: the probability that a leaflet answers it.
+        milliseconds: from the message to the last reply, without servers.
+        right: whether this is what was wanted.
+    """
+
+    part: str
+    text: str
+    earlier: int
+    wanted: tuple[Any, ...]
+    given: tuple[str, ...]
+    buttons: tuple[str, ...]
+    referral: tuple[str, ...]
+    level: str
+    lowest: str
+    assertion: str
+    row: int
+    best: str
+    scope: float | None
+    milliseconds: float
+    right: bool
+
+    @property
+    def miss(self) -> str:
+        """One line that says what went wrong."""
+        if self.part == "red_flag":
+            return f"{self.wanted[0]} (row {self.row}) got {self.level}: {self.text[:150]}"
+        got = list(self.given) or list(self.referral)
+        return (
+            f"{self.text[:110]} -> {got}, wanted {list(self.wanted)}" if self.wanted else f"{self.text[:110]} -> {got}"
+        )
+
+
 class Bot:
     """Asks the trained bot, each sentence in a conversation of its own."""
 
@@ -74,14 +121,27 @@ class Bot:
         """Wrap an agent."""
         self._agent = agent
 
-    async def replies(self, text: str, previous: Iterable[str] = ()) -> list[dict[str, Any]]:
-        """The replies to a text after the patient's earlier messages."""
+    async def replies(self, text: str, previous: Iterable[str] = ()) -> tuple[list[dict[str, Any]], float]:
+        """The replies to a text after the patient's earlier messages, and the milliseconds they took."""
         from bot.runtime.agent import Chat
 
         chat = Chat(self._agent, uuid.uuid4().hex)
         for earlier in previous:
             await chat.say(earlier)
-        return await chat.say(text)
+        began = time.perf_counter()
+        return await chat.say(text), (time.perf_counter() - began) * 1000
+
+    async def ranking(self, text: str) -> tuple[str, float]:
+        """The leaflet answer that ranks first for a text, and the probability that a leaflet answers it."""
+        from rasa.core.channels.channel import UserMessage
+
+        parsed = await self._agent.processor.parse_message(UserMessage(text), only_output_properties=False)
+        candidates = parsed.get("candidates")
+        if candidates is None:
+            return "", 0.0
+        labels = (ranked.label for ranked in candidates.whole.labels)
+        best = next((label.removeprefix("faq/") for label in labels if label.startswith("faq/")), "")
+        return best, float(candidates.whole.scope)
 
 
 def customs(replies: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
@@ -100,79 +160,130 @@ def answers_of(replies: list[dict[str, Any]]) -> list[str]:
     return [answer["id"].removeprefix("faq/") for answer in customs(replies, "answer")]
 
 
-async def questions(bot: Bot, kind: str) -> list[Figure]:
-    """Leaflet questions: the fact asked for is in an answer; no answer is on a wrong subject."""
-    fact, offered = Figure("question: the fact is in the answer"), Figure("question: or offered as a button")
-    subject = Figure("question: no answer on a wrong subject")
+def _right(part: str, row: dict[str, Any], given: list[str], level: str) -> bool:
+    if part == "question":
+        return bool(set(given) & set(row["answers"]))
+    if part == "two_questions":
+        return len(given) == 2 and all(answer in wanted for answer, wanted in zip(given, row["answers"], strict=True))
+    if part == "out_of_scope":
+        return not given
+    lowest = row.get("at_least", row["level"])
+    return LEVELS.index(lowest) <= LEVELS.index(level) <= LEVELS.index(row["level"])
+
+
+FILES = {
+    "question": "questions",
+    "two_questions": "two_questions",
+    "out_of_scope": "out_of_scope",
+    "red_flag": "red_flags",
+}
+WANTED = {"question": "answers", "two_questions": "answers", "out_of_scope": "referral", "red_flag": "level"}
+
+
+def rows(kind: str, part: str) -> list[dict[str, Any]]:
+    """The sentences of a part that count: a question that no answer holds yet and a bystander do not."""
+    found = read(kind, FILES[part])
+    return [row for row in found if not row.get("bystander") and (part != "question" or row["answers"])]
+
+
+async def outcomes(
+    agent: Any,
+    kind: str,
+    parts: Iterable[str] = tuple(FILES),
+    change: Callable[[str], str] | None = None,
+    every: int = 1,
+    rank: bool = True,
+) -> list[Outcome]:
+    """What the bot makes of the sentences of a set.
+
+    Args:
+        agent: the trained bot.
+        kind: ``dev`` or ``heldout``.
+        parts: which parts of the set.
+        change: alters each sentence first; conversations are left out then.
+        every: takes one sentence of so many.
+        rank: also looks up the ranking of each question, for the plots.
+    """
+    bot, found = Bot(agent), []
+    for part in parts:
+        for row in rows(kind, part)[::every]:
+            previous = row.get("previous") or ()
+            if change and previous:
+                continue
+            text = change(row["text"]) if change else row["text"]
+            replies, milliseconds = await bot.replies(text, previous)
+            ranked = rank and part in ("question", "out_of_scope")
+            best, scope = await bot.ranking(text) if ranked else ("", None)
+            given, level = answers_of(replies), level_of(replies)
+            wanted = row[WANTED[part]]
+            found.append(
+                Outcome(
+                    part=part,
+                    text=" | ".join([*previous, text]),
+                    earlier=len(previous),
+                    wanted=tuple(wanted) if isinstance(wanted, list) else (wanted,),
+                    given=tuple(given),
+                    buttons=tuple(b["title"] for r in replies for b in r.get("buttons") or ()) if not given else (),
+                    referral=tuple(referral["reason"] for referral in customs(replies, "referral")),
+                    level=level,
+                    lowest=row.get("at_least", row.get("level", "none")),
+                    assertion=row.get("assertion", ""),
+                    row=row.get("row", 0),
+                    best=best,
+                    scope=scope,
+                    milliseconds=milliseconds,
+                    right=_right(part, row, given, level),
+                )
+            )
+    return found
+
+
+def figures(found: Iterable[Outcome]) -> list[Figure]:
+    """All figures of the outcomes."""
+    made: dict[str, Figure] = {name: Figure(name) for name in ORDER}
+
+    def add(name: str, good: bool, outcome: Outcome) -> None:
+        made.setdefault(name, Figure(name)).add(good, outcome.miss)
+
     titles = _titles()
-    for row in read(kind, "questions"):
-        if not row["answers"]:
-            continue
-        replies = await bot.replies(row["text"])
-        given = answers_of(replies)
-        good = bool(set(given) & set(row["answers"]))
-        buttons = {b["title"] for r in replies for b in r.get("buttons", ())} if not given else set()
-        detail = f"{row['text'][:110]} -> {given or [*map(str, customs(replies, 'referral'))]}, wanted {row['answers']}"
-        fact.add(good, detail)
-        offered.add(good or bool(buttons & {titles.get(a, "?") for a in row["answers"]}), detail)
-        topics = {_topic(a) for a in row["answers"]}
-        subject.add(good or not given or bool(topics & {_topic(a) for a in given}), detail)
-    return [fact, offered, subject]
+    for one in found:
+        if one.part == "question":
+            topics = {_topic(answer) for answer in one.wanted}
+            offered = set(one.buttons) & {titles.get(answer, "?") for answer in one.wanted}
+            add("question: the fact is in the answer", one.right, one)
+            add("question: or offered as a button", one.right or bool(offered), one)
+            on_subject = not one.given or bool(topics & {_topic(answer) for answer in one.given})
+            add("question: no answer on a wrong subject", one.right or on_subject, one)
+        elif one.part == "two_questions":
+            add("two questions: both answered, in order", one.right, one)
+        elif one.part == "out_of_scope":
+            add("out of scope: no leaflet answer", one.right, one)
+        elif one.earlier:
+            add("red flag: right level with earlier messages", one.right, one)
+        elif one.wanted[0] == "none":
+            add("no alarm: all", one.right, one)
+            add(f"no alarm: {one.assertion}", one.right, one)
+        else:
+            add("red flag: right level", one.right, one)
+            if one.wanted[0] in ("emergency", "urgent"):
+                add("red flag: emergency or urgent never none", one.level != "none", one)
+            if one.wanted[0] == one.lowest == "emergency":
+                add("red flag: emergency recognised as emergency", one.level == "emergency", one)
+    return [figure for figure in made.values() if figure.total]
 
 
-async def two_questions(bot: Bot, kind: str) -> list[Figure]:
-    """Messages with two questions: both are answered, in order."""
-    both = Figure("two questions: both answered, in order")
-    for row in read(kind, "two_questions"):
-        given = answers_of(await bot.replies(row["text"]))
-        first, second = row["answers"]
-        good = len(given) == 2 and given[0] in first and given[1] in second
-        both.add(good, f"{row['text'][:110]} -> {given}, wanted {row['answers']}")
-    return [both]
-
-
-async def out_of_scope(bot: Bot, kind: str) -> list[Figure]:
-    """Messages that no leaflet answers."""
-    declined = Figure("out of scope: no leaflet answer")
-    for row in read(kind, "out_of_scope"):
-        given = answers_of(await bot.replies(row["text"]))
-        declined.add(not given, f"{row['text'][:110]} -> {given}")
-    return [declined]
-
-
-async def red_flags(bot: Bot, kind: str) -> list[Figure]:
-    """Red flags: missed, at the right level, and false alarms by assertion."""
-    found = Figure("red flag: emergency or urgent never none")
-    emergency = Figure("red flag: emergency recognised as emergency")
-    right = Figure("red flag: right level")
-    context = Figure("red flag: right level with earlier messages")
-    quiet: dict[str, Figure] = {}
-    for row in read(kind, "red_flags"):
-        level = level_of(await bot.replies(row["text"], row.get("previous", ())))
-        wanted, lowest = row["level"], row.get("at_least", row["level"])
-        detail = (
-            f"{wanted} (row {row.get('row')}) got {level}: {' | '.join([*row.get('previous', ()), row['text']])[:150]}"
-        )
-        if row.get("bystander"):
-            continue
-        in_range = LEVELS.index(lowest) <= LEVELS.index(level) <= LEVELS.index(wanted)
-        if row.get("previous"):
-            context.add(in_range, detail)
-            continue
-        if wanted == "none":
-            name = f"no alarm: {row['assertion']}"
-            quiet.setdefault(name, Figure(name)).add(level == "none", detail)
-            continue
-        right.add(in_range, detail)
-        if wanted in ("emergency", "urgent"):
-            found.add(level != "none", detail)
-        if wanted == "emergency" and lowest == "emergency":
-            emergency.add(level == "emergency", detail)
-    everything = Figure("no alarm: all")
-    for figure in quiet.values():
-        everything.right += figure.right
-        everything.total += figure.total
-    return [found, emergency, right, context, everything, *quiet.values()]
+ORDER = (
+    "question: the fact is in the answer",
+    "question: or offered as a button",
+    "question: no answer on a wrong subject",
+    "two questions: both answered, in order",
+    "out of scope: no leaflet answer",
+    "red flag: emergency or urgent never none",
+    "red flag: emergency recognised as emergency",
+    "red flag: right level",
+    "red flag: right level with earlier messages",
+    "no alarm: all",
+)
 
 
 def _titles() -> dict[str, str]:
@@ -187,13 +298,9 @@ def _topic(answer: str) -> str:
     return answer.split("_")[0]
 
 
-PARTS: tuple[Callable[[Bot, str], Any], ...] = (questions, two_questions, out_of_scope, red_flags)
-
-
 async def evaluate(agent: Any, kind: str) -> list[Figure]:
     """All figures of a set."""
-    bot = Bot(agent)
-    return [figure for part in PARTS for figure in await part(bot, kind) if figure.total]
+    return figures(await outcomes(agent, kind, rank=False))
 
 
 def main() -> None:
@@ -202,14 +309,15 @@ def main() -> None:
     from bot.runtime.agent import load
 
     kind = sys.argv[1] if len(sys.argv) > 1 else "heldout"
-    figures = asyncio.run(evaluate(load(train.model_path()), kind))
-    for figure in figures:
+    found = asyncio.run(evaluate(load(train.model_path()), kind))
+    for figure in found:
         print(figure.line())
-    for figure in figures:
-        for miss in figure.misses:
+    for figure in found:
+        # The sum of the others needs no list of its own.
+        for miss in figure.misses if figure.name != "no alarm: all" else ():
             print(f"  {figure.name}: {miss}")
     Path("reports").mkdir(exist_ok=True)
-    report = {f.name: {"right": f.right, "total": f.total, "interval": f.interval, "misses": f.misses} for f in figures}
+    report = {f.name: {"right": f.right, "total": f.total, "interval": f.interval, "misses": f.misses} for f in found}
     Path(f"reports/nlu-{kind}.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
