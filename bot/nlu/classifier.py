@@ -20,7 +20,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot import conversation
-from bot.content import FAQ, Catalogue
+from bot.content import FAQ, Answer, Catalogue
 from bot.encoder import SentenceEncoder, default_path
 from bot.nlu import parts
 from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_part, repaired_text, sentence_vector
@@ -43,28 +43,41 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Scope:
-    """Logistic weights for the probability that a leaflet answers a text; fitted on the development set.
+    """Logistic weights for the probability that a leaflet answers a text; fitted on the development sets.
+
+    ``python -m tests.nlu.fit_scope`` prints the best weights for the trained model.
 
     Attributes:
         bias: the constant.
         best: weight of the best answer's score.
         balance: weight of the sum of the positive scores of all answers, less that of all other labels.
         against: weight of the best score among the other labels (declines, small talk, ...).
+        declines: weight of the sum of the positive scores of all declines.
+        words: weight of the logarithm of the number of words; a long message is more often about a life than a leaflet.
     """
 
-    bias: float = -7.24
-    best: float = 6.89
-    balance: float = 3.51
-    against: float = -5.60
+    bias: float = -3.35
+    best: float = 5.59
+    balance: float = 1.82
+    against: float = -6.85
+    declines: float = -4.88
+    words: float = 1.26
 
-    def probability(self, labels: Iterable[Ranked]) -> float:
-        """The probability for a ranking."""
-        answers, others = [0.0], [0.0]
-        for ranked in labels:
-            (answers if ranked.label.startswith(f"{FAQ}/") else others).append(max(0.0, ranked.score))
-        balance = sum(answers) - sum(others)
-        logit = self.bias + self.best * max(answers) + self.balance * balance + self.against * max(others)
+    def probability(self, labels: Iterable[Ranked], words: int) -> float:
+        """The probability for a ranking of a text of so many words."""
+        weights = (self.best, self.balance, self.against, self.declines, self.words)
+        logit = self.bias + sum(w * x for w, x in zip(weights, self.evidence(labels, words), strict=True))
         return 1 / (1 + math.exp(-logit))
+
+    @staticmethod
+    def evidence(labels: Iterable[Ranked], words: int) -> tuple[float, ...]:
+        """What the weights stand for, in their order."""
+        answers, others, declines = [0.0], [0.0], 0.0
+        for ranked in labels:
+            score = max(0.0, ranked.score)
+            (answers if ranked.label.startswith(f"{FAQ}/") else others).append(score)
+            declines += score if ranked.label.startswith("decline/") else 0.0
+        return max(answers), sum(answers) - sum(others), max(others), declines, math.log(1 + words)
 
 
 @dataclass(frozen=True)
@@ -79,9 +92,16 @@ class Candidates:
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-def _first_sentences(answer: str, count: int = 2) -> list[str]:
-    sentences = _SENTENCE_END.split(answer.replace("\n", " "))[:count]
+def _first_sentences(text: str, count: int = 2) -> list[str]:
+    sentences = _SENTENCE_END.split(text.replace("\n", " "))[:count]
     return [sentence.lower() for sentence in sentences if len(sentence.split()) > 3]
+
+
+def _answer_texts(answer: Answer) -> list[str]:
+    """What an answer itself teaches: its title (it stands on its button), alone and with its topic, and its first words."""
+    title = answer.title.lower()
+    topic = answer.topic.replace("_", " ")
+    return [title, f"{topic} {title}", *_first_sentences(answer.text), *_first_sentences(answer.simple)]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -138,7 +158,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         return cls(config, model_storage, resource, ranker, dict(line.split("\t", 1) for line in lines))
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Learn from the examples, from each answer's title (it stands on its button) and its first sentences."""
+        """Learn from the examples and from the answers themselves."""
         texts, vectors, labels = [], [], []
         for example in training_data.intent_examples:
             label = example.get(INTENT_RESPONSE_KEY) or example.get(INTENT)
@@ -149,7 +169,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         answers = Catalogue.from_responses(training_data.responses).answers
         encoder = SentenceEncoder.load(default_path())
         for answer in answers.values():
-            for text in (answer.title.lower(), *_first_sentences(answer.text)):
+            for text in _answer_texts(answer):
                 texts.append(text)
                 vectors.append(encoder.encode(text))
                 labels.append(answer.id)
@@ -181,4 +201,4 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         if vector is None:
             vector = SentenceEncoder.load(default_path()).encode(text)
         labels = tuple(self._ranker.rank(text, vector))
-        return Ranking(labels, self._scope.probability(labels))
+        return Ranking(labels, self._scope.probability(labels, len(text.split())))

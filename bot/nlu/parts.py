@@ -8,9 +8,13 @@ MAX_PARTS = 4
 MIN_WORDS = 2
 
 _SENTENCE = re.compile(r"(?<=[?!.;\n])\s+|\n+")
+_BEGINS = (
+    r"(?:can|could|do|does|did|is|are|am|will|would|should|shall|may|must|what|when|where|which|who|why|how|if|whether|any)"
+    r"(?:'?s|n't)?"
+)
 _JOIN = re.compile(
-    r"(?:,\s*|\s+)(?:and also|and|also|plus|then|oh and|another thing|or)\s+"
-    r"(?=(?:also\s+)?(?:can|could|do|does|did|is|are|will|would|should|shall|may|what|when|where|which|who|why|how)\b)",
+    rf"(?:,\s*|\s+)(?:and also|and|also|plus|then|oh and|another thing|or)\s+(?=(?:also\s+)?{_BEGINS}\b)"
+    rf"|,\s+(?={_BEGINS}(?:\s+\S+){{2,}})|\s+[+&]\s+",
     re.IGNORECASE,
 )
 _ASKS = re.compile(

@@ -50,14 +50,19 @@ class Bands:
         sibling: share of the best score from which a second answer of the same topic is given too.
         rival: the same for an answer of another topic.
         plain: score from which a short message after an answer is taken by its own words alone.
+        partly: score in the whole message from which the answer to a part is given though the part alone is not sure.
+        shared: score that the answer to a part must have for the whole message too; a part that is torn out of its
+            sentence ("what can I put on it") is near to anything.
     """
 
-    answer: float = 0.5
+    answer: float = 0.55
     offer: float = 0.25
     other: float = 0.15
     sibling: float = 0.5
     rival: float = 0.75
     plain: float = 0.5
+    partly: float = 0.2
+    shared: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
         return _follow_up(top, candidates, talk, catalogue, bands)
     if kind not in (FAQ, "decline") and top.score >= bands.other and whole.scope < bands.answer:
         return Choice(kind, top.score, (top.label,))
-    several = _several(candidates.parts, bands)
+    several = _several(candidates, bands)
     if len(several) == 2:
         return Choice("two_answers", whole.scope, several)
     if whole.scope >= bands.answer:
@@ -122,10 +127,22 @@ def _answers(ranking: Ranking, catalogue: Catalogue, bands: Bands) -> Choice:
     return Choice(FAQ, ranking.scope, (first.label,))
 
 
-def _several(pieces: Sequence[Ranking], bands: Bands) -> tuple[str, ...]:
+def _several(candidates: Candidates, bands: Bands) -> tuple[str, ...]:
     """The answers of the parts that are surely questions of their own, at most two, in order."""
-    found = [r.labels[0].label for r in pieces if r.scope >= bands.answer and r.labels[0].label.startswith(f"{FAQ}/")]
+    whole = {ranked.label: ranked.score for ranked in candidates.whole.labels}
+    found = []
+    for part in candidates.parts:
+        best = max(part.labels[:5], key=lambda ranked: ranked.score + max(0.0, whole[ranked.label]))
+        if best.label.startswith(f"{FAQ}/") and _belongs(part.scope, whole[best.label], candidates.whole.scope, bands):
+            found.append(best.label)
     return tuple(dict.fromkeys(found))[:2]
+
+
+def _belongs(part: float, score: float, whole: float, bands: Bands) -> bool:
+    """Whether the answer to a part is asked for, from the scopes of part and whole and its score for the whole."""
+    if part >= bands.answer:
+        return score >= bands.shared
+    return score >= bands.partly and whole >= bands.answer and part >= bands.offer / 2
 
 
 def _follow_up(top: Ranked, candidates: Candidates, talk: Conversation, catalogue: Catalogue, bands: Bands) -> Choice:
