@@ -168,7 +168,11 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         ordinary = 0
         for example in training_data.intent_examples:
             label = example.get(INTENT)
-            if (label in GIVEN and label != ASKED) or label.endswith("_and_question") or label == f"{GATE_PREFIX}bystander":
+            if (
+                (label in GIVEN and label != ASKED)
+                or label.endswith("_and_question")
+                or label == f"{GATE_PREFIX}bystander"
+            ):
                 continue
             if not label.startswith(LEARNT):
                 ordinary += 1

@@ -138,7 +138,9 @@ def show(cases: Sequence[Case]) -> None:
         is_so = np.array(wanted)
         for line in (0.2, 0.3, 0.4, 0.5, 0.6):
             found, raised = (chance_of[is_so] >= line).mean(), (chance_of[~is_so] >= line).sum()
-            print(f"{name} {line}: found {found:.1%}, lower ones raised {raised}/{(~is_so).sum()} (level {wanted_level})")
+            print(
+                f"{name} {line}: found {found:.1%}, lower ones raised {raised}/{(~is_so).sum()} (level {wanted_level})"
+            )
     lines = weighing.load().lines
     for item, first, other in zip(cases, whole, sentence, strict=True):
         if (item.level > 0) != (first >= lines["report"] or other >= lines["sentence"]):
