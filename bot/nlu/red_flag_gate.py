@@ -30,8 +30,10 @@ from bot.nlu.classifier import GATE_PREFIX, GIVEN
 from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_part, repaired_text, sentence_vector
 from bot.nlu.selector import add_entity
 from bot.triage import Assertion, Assessment, Context, Level, assess
-from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Thresholds, Vector
+from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Vector
 
+ASKED = "symptom_asked"
+"""Intent whose examples no other component learns."""
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
 ORDINARY_EVERY = 3
@@ -116,8 +118,8 @@ class RedFlagGate(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``thresholds``: see :class:`bot.triage.classifier.Thresholds`; wordings are data in ``data/clinical``."""
-        return {"thresholds": {}}
+        """None: wordings, and how the evidence is weighed, are data in ``data/clinical``."""
+        return {}
 
     @classmethod
     def required_components(cls) -> list[type]:
@@ -132,7 +134,6 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         classifier: ReportClassifier | None = None,
     ) -> None:
         """Load the rules once, so that a broken file stops the start and not a conversation."""
-        self._thresholds = Thresholds(**config.get("thresholds", {}))
         self._model_storage, self._resource, self._classifier = model_storage, resource, classifier
         assess("")
 
@@ -158,26 +159,31 @@ class RedFlagGate(GraphComponent, IntentClassifier):
     ) -> RedFlagGate:
         """Load the classifier of a trained model."""
         with model_storage.read_from(resource) as folder:
-            classifier = ReportClassifier.load(folder, Thresholds(**config.get("thresholds", {})))
+            classifier = ReportClassifier.load(folder)
         return cls(config, model_storage, resource, classifier)
 
     def train(self, training_data: TrainingData) -> Resource:
         """Learn reports against denials, questions, the past, figures of speech and ordinary questions."""
-        texts, vectors, labels = [], [], []
+        texts, repaired, vectors, labels = [], [], [], []
         ordinary = 0
         for example in training_data.intent_examples:
             label = example.get(INTENT)
-            if label in GIVEN or label.endswith("_and_question") or label == f"{GATE_PREFIX}bystander":
+            if (
+                (label in GIVEN and label != ASKED)
+                or label.endswith("_and_question")
+                or label == f"{GATE_PREFIX}bystander"
+            ):
                 continue
             if not label.startswith(LEARNT):
                 ordinary += 1
                 if ordinary % ORDINARY_EVERY:
                     continue
                 label = OTHER
-            texts.append(repaired_text(example))
+            texts.append(example.get(TEXT))
+            repaired.append(repaired_text(example))
             vectors.append(sentence_vector(example))
             labels.append(label)
-        self._classifier = ReportClassifier.fit(texts, np.stack(vectors), labels, self._thresholds)
+        self._classifier = ReportClassifier.fit(texts, repaired, np.stack(vectors), labels)
         with self._model_storage.write_to(self._resource) as folder:
             self._classifier.save(folder)
         return self._resource
@@ -196,8 +202,7 @@ class RedFlagGate(GraphComponent, IntentClassifier):
             assessment = Assessment(Level.NONE) if pressed else assess(text, context)
             acknowledges = before["name"] in ACKNOWLEDGES and before["confidence"] >= SURE
             if self._classifier is not None and text and not (acknowledges or pressed):
-                ordinary = before["confidence"] >= SURE and not before["name"].startswith(LEARNT)
-                assessment = self._classifier.judge(assessment, text, _reader(message), ordinary)
+                assessment = self._classifier.judge(assessment, text, _reader(message))
             message.set("asked_for", before["name"], add_to_output=True)
             message.set("assessment", describe(assessment), add_to_output=True)
             after = verdict(assessment, before["name"], text)

@@ -20,6 +20,7 @@ _COMMAS = frozenset({",", "...", "-", ":", "/"})
 _NEGATIVE = frozenset({"no", "not", "never", "without", "nothing", "none", "nor", "neither"})
 _THIS = frozenset({"this", "these"})
 _MINE = frozenset({"my", "mine", "this", "these", "his", "her"})
+_DETERMINERS = frozenset({"the", "a"})
 _ARTICLES = frozenset({"a", "an", "any"})
 _TOPIC = 10
 _WAS = frozenset({"was", "were"})
@@ -283,6 +284,9 @@ class Scene:
     def _is_past_tense(self, hit: Hit) -> bool:
         clause = self._clause[hit.start]
         past = self._family("past_verb")
+        after = self._words[hit.end : hit.end + 2]
+        if len(after) > 1 and after[0] in self._family("pronoun") and after[1] in past:  # "the ulcers I had"
+            return True
         return any(self._clause[index] == clause and word in past for index, word in enumerate(self._words)) or any(
             word in past for word in self._words[hit.start : hit.end]
         )
@@ -296,7 +300,7 @@ class Scene:
     def _still(self, hit: Hit) -> bool:
         """Still, again, back, worse, since: it goes on. In its clause, or later and not denied."""
         for cue in self._named("still"):
-            if self._negated_cue(cue):
+            if self._negated_cue(cue) or self._words[max(0, cue.start - 1) : cue.end] == ["long", "since"]:
                 continue
             if self._same_clause(cue.start, hit.start) or cue.start >= hit.end:
                 return True
@@ -333,7 +337,9 @@ class Scene:
         """Whether "gone" ends its statement; "gone grey" and "stopped eating" do not."""
         if self._words[cue.end - 1] not in self._family("open_ended"):
             return True
-        after = self._words[cue.end] if cue.end < len(self._words) else "."
+        after, second = (*self._words[cue.end : cue.end + 2], ".", ".")[:2]
+        if after in _DETERMINERS:  # "gone the next day", but "gone the colour of lemons"
+            return second in self._family("time_noun")
         return after in _ENDS or after in _COMMAS or after in self._family("after_gone")
 
     def _long_ago(self, hit: Hit) -> bool:
@@ -361,6 +367,8 @@ class Scene:
         mild = hit.label.level < Level.EMERGENCY
         for cue in self._named("condition", *(("condition_mild",) if mild else ())):
             if hit.start < cue.start < hit.end and not cue.used & hit.used:
+                return True
+            if cue.start < hit.start < cue.end:  # "should my heart ever race"
                 return True
             if not (cue.end <= hit.start + 1 and self._same_sentence(cue.start, hit.start)):
                 continue
@@ -569,9 +577,9 @@ class Scene:
         for cue in self._named("not_a_patient", "stranger"):
             if cue.start >= hit.end or not self._same_sentence(cue.start, hit.start):
                 continue
-            if cue.start in hit.used:
+            if hit.start <= cue.start < hit.end:
                 continue
-            if {"like", "as"} & set(self._words[max(0, cue.start - 2) : cue.start]):
+            if {"like", "as"} & set(self._words[max(0, cue.start - 3) : cue.start]):
                 continue
             if any(cue.end <= own.start < hit.end or own.start in hit.used for own in self._named("myself")):
                 continue
@@ -580,7 +588,8 @@ class Scene:
         family = self._family("person") | self._family("first_person")
         if not any(word in family for word in self._words[first:last]):
             for cue in self._named("fiction"):
-                if self._same_sentence(cue.start, hit.start):
+                likened = {"like", "as"} & set(self._words[max(0, cue.start - 3) : cue.start])
+                if self._same_sentence(cue.start, hit.start) and not likened:
                     return cue
         for cue in self._named("for_animals"):
             if hit.end <= cue.start <= hit.end + 4 and self._same_sentence(cue.start, hit.start):
@@ -598,6 +607,11 @@ class Scene:
     def has(self, cue: str) -> bool:
         """Whether a cue family occurs anywhere in the message."""
         return bool(self._cues.get(cue))
+
+    def _says_something(self, cue: Hit) -> bool:
+        """Whether a single word ("same", "exactly") is a statement and not part of one."""
+        before = self._words[cue.start - 1] if cue.start else "."
+        return cue.end - cue.start > 1 or (self._stands_alone(cue) and (before in _ENDS or before in _COMMAS))
 
     def takes_up(self) -> bool:
         """Whether the message says that what was spoken of before is there: "that's what I've got"."""
@@ -650,7 +664,10 @@ class Scene:
         taken_up = (
             self._taken_up
             or self._about_oneself(hit)
-            or any(cue.start >= hit.end and not self._negated_cue(cue) for cue in self._named("have_that"))
+            or any(
+                cue.start >= hit.end and not self._negated_cue(cue) and self._says_something(cue)
+                for cue in self._named("have_that")
+            )
         )
         if not taken_up:
             if self._conditional(hit) or self._feared(hit):

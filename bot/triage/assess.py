@@ -9,6 +9,7 @@ from functools import lru_cache
 from bot.triage import combine
 from bot.triage import context as conversation
 from bot.triage.assertion import Scene
+from bot.triage.frame import frame
 from bot.triage.model import Assertion, Assessment, Context, Finding, Level, Reading
 from bot.triage.readings import bare_reading, find_readings, level_of
 from bot.triage.rules import Rules, load
@@ -23,13 +24,14 @@ class Triage:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._reader = Reader(rules)
+        # One message is read several times: for its findings, its frame, and with the next ones.
+        self._read = lru_cache(maxsize=16)(Reader(rules).read)
 
     def assess(self, text: str, context: Context | None = None) -> Assessment:
         """The assessment of one message in its conversation; never raises for any string."""
         context = context or Context()
         rules = self._rules
-        message = self._reader.read(text)
+        message = self._read(text)
         scene = Scene(message, rules, reporting=context.last_level > Level.NONE or context.bot_asked is not None)
         findings, judged = combine.from_wordings(message, scene, rules)
         readings = conversation.without_corrected(self._readings(message), message, scene)
@@ -57,6 +59,10 @@ class Triage:
             normal_reading=normal if not level else None,
             ask=self._ask(findings, judged, signs, level, crisis),
         )
+
+    def frame(self, text: str) -> str:
+        """The words around the symptoms of a text (:mod:`bot.triage.frame`)."""
+        return frame(self._read(text))
 
     def _readings(self, message: Message) -> list[Reading]:
         """The readings, with spans in the original text."""
@@ -99,7 +105,7 @@ class Triage:
 
     def _earlier(self, text: str, taken_up: bool) -> Sequence[Finding]:
         """What an earlier message reported or, if taken up, asked about."""
-        message = self._reader.read(text)
+        message = self._read(text)
         scene = Scene(message, self._rules, taken_up=taken_up)
         findings, _ = combine.from_wordings(message, scene, self._rules)
         measured, _ = self._measured(self._readings(message), message, scene)
@@ -153,3 +159,8 @@ def assess(text: str, context: Context | None = None) -> Assessment:
         RulesError: only if the data files cannot be used.
     """
     return _default().assess(text, context)
+
+
+def frame_of(text: str) -> str:
+    """The words of any text with its symptoms masked, as the frame detector reads them."""
+    return _default().frame(text)

@@ -1,9 +1,8 @@
-"""The second detector: tells a report from questions, denials, past events and figures of speech.
+"""The second detector: learns from labelled sentences how reports differ from everything else.
 
-It learns from the labelled sentences of ``data/nlu/red_flags.yml`` and sees meaning where the wording rules see words,
-so the two miss different sentences. It knows no symptom by name and little of negation, hence two narrow powers
-(docs/decisions/0007-two-detectors.md): it adds a level where the rules gave none, and it takes a mention for a
-question, a memory or a figure of speech where it is very sure of it and the rules took it for less than an emergency.
+It sees meaning (sentence vectors) and the frame of a symptom where the wording rules see words, so the two miss different
+sentences. The evidence of both is weighed for the whole message and for each of its first sentences; the strongest
+counts, so that nothing said beside a report can talk it down (docs/decisions/0007-two-detectors.md).
 """
 
 from __future__ import annotations
@@ -17,7 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.ranker import Ranker
+from bot.triage import weighing
+from bot.triage.assess import frame_of
+from bot.triage.frame import FrameDetector
 from bot.triage.model import Assertion, Assessment, Finding, Level
+from bot.triage.weighing import Learnt, Weighing
 
 LEVELS = {
     "red_flag_emergency": Level.EMERGENCY,
@@ -28,19 +31,26 @@ LEVELS = {
 CRISIS = "red_flag_crisis"
 OTHER = "other"
 """Label of the questions, declines and small talk that stand against the reports."""
-ASSERTIONS = {
-    "symptom_denied": Assertion.DENIED,
-    "symptom_past": Assertion.PAST,
-    "symptom_other_person": Assertion.OTHER,
-    "figure_of_speech": Assertion.FIGURATIVE,
+GROUPS = {
+    "denied": ("symptom_denied", "symptom_normal"),
+    "past": ("symptom_past",),
+    "other_person": ("symptom_other_person",),
+    "figurative": ("figure_of_speech",),
+    "asked": ("symptom_asked",),
+    "ordinary": (OTHER,),
 }
-"""What a label says of a mention; any other label without a red flag says that it was asked about."""
+"""The labels without a red flag, by the feature that they make."""
+ASSERTIONS = {
+    "denied": Assertion.DENIED,
+    "past": Assertion.PAST,
+    "other_person": Assertion.OTHER,
+    "figurative": Assertion.FIGURATIVE,
+}
+"""What a group says of a mention; any other says that it was asked about."""
 SYMPTOM, ROW = "not_listed", 65
 """What a finding of this detector is filed under: it does not know which symptom it is."""
 CRISIS_SYMPTOM, CRISIS_ROW = "suicide", 13
 MAX_SENTENCES = 4
-LEAST_GRAVE = 0.45
-"""Score of the emergency labels below which a report is urgent at most."""
 LEAST_CRISIS = 0.4
 """Score of the crisis label below which no crisis is seen."""
 _SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
@@ -51,164 +61,147 @@ Read = Callable[[str], tuple[str, Vector]]
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """Lines of the detector, calibrated on the development sets.
+class Piece:
+    """A message, or one of its sentences, with the evidence on it.
 
     Attributes:
-        report: strength from which a level is given where the rules found nothing. Strength is the summed scores of the
-            red-flag labels less half those of the other labels.
-        against: the same where the rules took what they found for past, asked or hypothetical.
-        emergency: share of the emergency and crisis labels in the red-flag scores from which it is an emergency.
-        raised: summed score of those two labels, and also their share, from which a lower level becomes an emergency.
-        harmless: summed red-flag scores below which a mention may be taken for no report ...
-        certain: ... if the other labels sum up to this.
+        begin: where it stands, in characters.
+        features: the evidence by name.
+        crisis: whether the crisis label leads among the red flags.
+        group: the strongest group of labels without a red flag.
     """
 
-    report: float = 0.2
-    against: float = 0.5
-    emergency: float = 0.5
-    raised: float = 0.7
-    harmless: float = 0.35
-    certain: float = 0.85
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The positive scores of the labels for one sentence."""
-
-    red: dict[str, float]
-    other: dict[str, float]
-
-    @property
-    def total(self) -> float:
-        """How much it reads as a report."""
-        return sum(self.red.values())
-
-    @property
-    def against(self) -> float:
-        """How much it reads as anything else."""
-        return sum(self.other.values())
-
-    @property
-    def strength(self) -> float:
-        """How much more it reads as a report than as anything else."""
-        return self.total - self.against / 2
-
-    @property
-    def grave(self) -> float:
-        """The scores of emergency and crisis."""
-        return self.red["red_flag_emergency"] + self.red[CRISIS]
-
-    def level(self, share: float) -> Level:
-        """The level it would have as a report."""
-        if self.grave >= max(share * self.total, LEAST_GRAVE):
-            return Level.EMERGENCY
-        return Level.URGENT if self.red["red_flag_urgent"] >= self.red["red_flag_soon"] else Level.SOON
-
-    @property
-    def crisis(self) -> bool:
-        """Whether the crisis label leads."""
-        others = max(score for label, score in self.red.items() if label != CRISIS)
-        return self.red[CRISIS] > max(others, LEAST_CRISIS)
+    begin: int
+    text: str
+    features: dict[str, float]
+    crisis: bool
+    group: str
 
 
 class ReportClassifier:
-    """Scores how much a message reads as a report of a red flag."""
+    """Judges, with what the rules found, whether a message reports a red flag, and how grave it is."""
 
-    def __init__(self, ranker: Ranker, thresholds: Thresholds | None = None) -> None:
-        """Wrap a trained ranker."""
-        self._ranker, self._thresholds = ranker, thresholds or Thresholds()
+    def __init__(self, ranker: Ranker, frames: FrameDetector, weights: Weighing | None = None) -> None:
+        """Wrap trained detectors.
+
+        Args:
+            ranker: of the labels, by meaning.
+            frames: of the words around a symptom.
+            weights: how to weigh them; those of the data file by default.
+        """
+        self._ranker, self._frames = ranker, frames
+        self._weighing = weights or weighing.load()
 
     @classmethod
     def fit(
         cls,
         texts: Sequence[str],
+        repaired: Sequence[str],
         vectors: npt.NDArray[np.float32],
         labels: Sequence[str],
-        thresholds: Thresholds | None = None,
     ) -> ReportClassifier:
-        """Learn from texts, their sentence vectors (n, 384) and their labels, among them those of :data:`LEVELS`."""
-        return cls(Ranker.fit(texts, vectors, labels), thresholds)
+        """Learn from texts as typed, their repaired forms, sentence vectors (n, 384) and labels."""
+        frames = FrameDetector.fit([frame_of(text) for text in texts], [label in LEVELS for label in labels])
+        return cls(Ranker.fit(repaired, vectors, labels), frames)
 
     def save(self, folder: Path) -> None:
-        """Write the ranker's files."""
+        """Write the detectors' files."""
         self._ranker.save(folder)
+        self._frames.save(folder)
 
     @classmethod
-    def load(cls, folder: Path, thresholds: Thresholds | None = None) -> ReportClassifier:
+    def load(cls, folder: Path) -> ReportClassifier:
         """Read what :meth:`save` wrote."""
-        return cls(Ranker.load(folder), thresholds)
+        return cls(Ranker.load(folder), FrameDetector.load(folder))
 
-    def scores(self, text: str, vector: Vector) -> Scores:
-        """The positive scores for a repaired text and its sentence vector."""
-        scores = self._ranker.scores(text, vector)
-        positive = {label: max(0.0, float(score)) for label, score in zip(self._ranker.labels, scores, strict=True)}
-        red = {label: positive.pop(label, 0.0) for label in LEVELS}
-        return Scores(red, positive)
-
-    def judge(self, assessment: Assessment, text: str, read: Read, ordinary: bool = False) -> Assessment:
-        """The assessment of ``text`` after this detector has had its say.
+    def judge(self, assessment: Assessment, text: str, read: Read) -> Assessment:
+        """The assessment of ``text`` after all evidence is weighed.
 
         Args:
             assessment: what the rules found.
             text: the message as it was typed.
-            read: gives the form and the vector that this detector learnt from.
-            ordinary: whether the message is well understood as something else, which raises the bar for a level.
+            read: gives the form and the vector that the meaning detector learnt from.
         """
-        if not text.strip() or assessment.level is Level.EMERGENCY or assessment.bystander:
+        if not text.strip() or assessment.bystander:
             return assessment
-        if assessment.level:
-            return self._raise(self._doubt(assessment, text, read), text, read)
-        return self._add(assessment, text, read, ordinary)
+        pieces = self.pieces(assessment, text, read)
+        reports = [piece for at, piece in enumerate(pieces) if self._is_report(piece, assessment.level, whole=not at)]
+        if reports:
+            return self._reported(assessment, text, reports)
+        return self._doubted(assessment, pieces[0]) if assessment.level else assessment
 
-    def _add(self, assessment: Assessment, text: str, read: Read, ordinary: bool) -> Assessment:
-        """Give a level where the whole message, or one of its sentences, reads as a report."""
-        judged = {finding.assertion for finding in assessment.findings}
-        if assessment.normal_reading is not None or judged & {Assertion.DENIED, Assertion.FIGURATIVE, Assertion.NOW}:
-            return assessment
-        needed = self._thresholds.against if judged or ordinary else self._thresholds.report
-        pieces = [text, *(piece for _, piece in _sentences(text))]
-        best = max((self.scores(*read(piece)) for piece in dict.fromkeys(pieces)), key=lambda scores: scores.strength)
-        if best.strength < needed:
-            return assessment
-        return _with(assessment, best.level(self._thresholds.emergency), text, best.crisis)
+    def _is_report(self, piece: Piece, level: Level, *, whole: bool) -> bool:
+        """Whether a piece, which may be the whole message, is likely enough a report; ``level``: by the rules."""
+        line = "doubt" if level is Level.EMERGENCY else "report" if whole else "sentence"
+        return self._weighing.probability("report", piece.features) >= self._weighing.lines[line]
 
-    def _raise(self, assessment: Assessment, text: str, read: Read) -> Assessment:
-        """Make an emergency of a lower level where the whole message clearly reads as one."""
-        if not assessment.level:
-            return assessment
-        scores = self.scores(*read(text))
-        if scores.grave < self._thresholds.raised or scores.grave < self._thresholds.raised * scores.total:
-            return assessment
-        return _with(assessment, Level.EMERGENCY, text, scores.crisis)
+    def pieces(self, assessment: Assessment, text: str, read: Read) -> list[Piece]:
+        """The message and, if there are several, its first sentences, with the evidence on each."""
+        sentences = [(match.start(), match[0]) for match in _SENTENCE.finditer(text)][:MAX_SENTENCES]
+        cut = [(0, text), *(sentences if len(sentences) > 1 else ())]
+        return [self._piece(begin, piece, assessment, read, whole=not at) for at, (begin, piece) in enumerate(cut)]
 
-    def _doubt(self, assessment: Assessment, text: str, read: Read) -> Assessment:
-        """Take the level back where each sentence with a finding surely is no report; readings are left alone."""
-        sentences = _sentences(text)
-        assertion = Assertion.ASKED
-        for finding in (finding for finding in assessment.findings if finding.level):
-            begin, end = finding.span
-            if finding.reading is not None or begin == end:  # a number, or what an earlier message was about
+    def _piece(self, begin: int, text: str, assessment: Assessment, read: Read, *, whole: bool) -> Piece:
+        end = begin + len(text)
+
+        def inside(span: tuple[int, int]) -> bool:
+            return whole or (span[0] < end and begin < span[1])
+
+        scores = self._scores(*read(text))
+        red = {label: scores.pop(label, 0.0) for label in LEVELS}
+        groups = {name: sum(scores.get(label, 0.0) for label in labels) for name, labels in GROUPS.items()}
+        others = max(score for label, score in red.items() if label != CRISIS)
+        normal = assessment.normal_reading
+        learnt = Learnt(
+            {
+                "red_flag": sum(red.values()),
+                "grave": red["red_flag_emergency"] + red[CRISIS],
+                "urgent": red["red_flag_urgent"],
+                "soon": red["red_flag_soon"],
+                **groups,
+            },
+            self._frames.score(frame_of(text)),
+        )
+        features = weighing.features(
+            text,
+            [finding for finding in assessment.findings if inside(finding.span)],
+            normal if normal is not None and inside(normal.span) else None,
+            learnt,
+        )
+        return Piece(
+            begin, text, features, red[CRISIS] > max(others, LEAST_CRISIS), max(groups, key=lambda name: groups[name])
+        )
+
+    def _scores(self, text: str, vector: Vector) -> dict[str, float]:
+        """The positive scores of the labels."""
+        scores = self._ranker.scores(text, vector)
+        return {label: max(0.0, float(score)) for label, score in zip(self._ranker.labels, scores, strict=True)}
+
+    def _reported(self, assessment: Assessment, text: str, reports: Sequence[Piece]) -> Assessment:
+        """The rules' level, or the weighed one where that is higher."""
+        level = max(self._weighing.level(piece.features) for piece in reports)
+        if level <= assessment.level:
+            return assessment
+        crisis = level is Level.EMERGENCY and any(piece.crisis for piece in reports)
+        symptom, row = (CRISIS_SYMPTOM, CRISIS_ROW) if crisis else (SYMPTOM, ROW)
+        finding = Finding(symptom, row, level, Assertion.NOW, None, (0, len(text)), text, ("cs",), "classifier")
+        return replace(
+            assessment,
+            level=level,
+            findings=(*assessment.findings, finding),
+            crisis=assessment.crisis or crisis,
+            normal_reading=None,
+        )
+
+    @staticmethod
+    def _doubted(assessment: Assessment, whole: Piece) -> Assessment:
+        """No level, unless it rests on a number or on an earlier message: these are never doubted."""
+        for finding in assessment.findings:
+            if finding.level and (finding.reading is not None or finding.span[0] == finding.span[1]):
                 return assessment
-            about = "".join(piece for at, piece in sentences if at < end and begin < at + len(piece)) or text
-            scores = self.scores(*read(about))
-            if scores.total >= self._thresholds.harmless or scores.against < self._thresholds.certain:
-                return assessment
-            assertion = ASSERTIONS.get(max(scores.other, key=lambda label: scores.other[label]), Assertion.ASKED)
+        assertion = ASSERTIONS.get(whole.group, Assertion.ASKED)
         findings = tuple(
             replace(finding, level=Level.NONE, assertion=assertion) if finding.level else finding
             for finding in assessment.findings
         )
         return replace(assessment, level=Level.NONE, findings=findings)
-
-
-def _with(assessment: Assessment, level: Level, text: str, crisis: bool) -> Assessment:
-    symptom, row = (CRISIS_SYMPTOM, CRISIS_ROW) if crisis else (SYMPTOM, ROW)
-    finding = Finding(symptom, row, level, Assertion.NOW, None, (0, len(text)), text, ("cs",), "classifier")
-    findings = (*assessment.findings, finding)
-    return replace(assessment, level=level, findings=findings, crisis=assessment.crisis or crisis)
-
-
-def _sentences(text: str) -> list[tuple[int, str]]:
-    """The sentences of a text with the character where each begins, at most four."""
-    return [(match.start(), match[0]) for match in _SENTENCE.finditer(text)][:MAX_SENTENCES]

@@ -17,7 +17,7 @@ from rapidfuzz.process import extract
 from bot.triage.model import Span
 from bot.triage.patterns import Match, Stream
 from bot.triage.rules import Label, Rules
-from bot.triage.text import Normalised, Token, WordCutter, normalise, open_words, squeeze
+from bot.triage.text import Normalised, Token, WordCutter, normalise, open_dictated, open_words, squeeze
 from bot.words import english_words
 
 MAX_REPAIRS = 40
@@ -157,7 +157,7 @@ class Reader:
         """Normalise, cut, repair and match ``text``."""
         normalised = normalise(text)
         raw = self._cutter.cut(normalised.clean)[:MAX_WORDS]
-        tokens = self._repaired(open_words(raw, self._rules.spellings))
+        tokens = self._repaired(open_words(open_dictated(raw), self._rules.spellings))
         engine = self._rules.engine
         stream = engine.stream([token.word for token in tokens])
         hits = [

@@ -219,6 +219,36 @@ def open_words(tokens: Iterable[Token], spellings: dict[str, tuple[str, ...]]) -
     return out
 
 
+_DICTATED = {
+    ("full", "stop"): ".", ("question", "mark"): "?", ("exclamation", "mark"): "!", ("exclamation", "point"): "!",
+    ("new", "line"): "\n", ("new", "paragraph"): "\n", ("comma",): ",",
+}  # fmt: skip
+_PERIOD_IS_MEANT_AFTER = frozenset(
+    ["my", "a", "the", "her", "your", "no", "late", "missed", "heavy", "first", "last", "any", "this", "that", "next", "of", "have", "had", "get", "got",
+     "late", "normal", "irregular", "painful", "light", "overdue", "rest", "treatment", "waiting", "trial", "long", "short", "proper", "usual", "monthly"]
+)  # fmt: skip
+
+
+def open_dictated(tokens: Sequence[Token]) -> list[Token]:
+    """Marks that a dictating patient spoke ("full stop", "question mark", a closing "period") as the marks."""
+    out: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        for length in (2, 1):
+            part = tokens[index : index + length]
+            mark = _DICTATED.get(tuple(token.word for token in part))
+            if mark is not None and out:
+                out.append(Token(mark, part[0].start, part[-1].end))
+                index += length
+                break
+        else:
+            out.append(tokens[index])
+            index += 1
+    if len(out) > 2 and out[-1].word == "period" and out[-2].word not in _PERIOD_IS_MEANT_AFTER:
+        out[-1] = Token(".", out[-1].start, out[-1].end)
+    return out
+
+
 def squeeze(word: str) -> Sequence[str]:
     """Guesses for a word with stretched letters: "paaaain" -> "paain", "pain"."""
     if not re.search(r"(.)\1\1", word):
