@@ -300,7 +300,9 @@ class Scene:
     def _still(self, hit: Hit) -> bool:
         """Still, again, back, worse, since: it goes on. In its clause, or later and not denied."""
         for cue in self._named("still"):
-            if self._negated_cue(cue) or self._words[max(0, cue.start - 1) : cue.end] == ["long", "since"]:
+            if self._negated_cue(cue) or self._supposed(cue):
+                continue
+            if self._words[max(0, cue.start - 1) : cue.end] == ["long", "since"]:
                 continue
             if self._same_clause(cue.start, hit.start) or cue.start >= hit.end:
                 return True
@@ -617,9 +619,16 @@ class Scene:
         """Whether the message says that what was spoken of before is there: "that's what I've got"."""
         other = {index for cue in self._named("has_called") for index in cue.used}
         return any(
-            not cue.used & other and not self._negated_cue(cue) and not self._negated_inside(cue)
+            not cue.used & other
+            and not self._negated_cue(cue)
+            and not self._negated_inside(cue)
+            and not self._supposed(cue)
             for cue in self._named("have_that")
         )
+
+    def _supposed(self, cue: Hit) -> bool:
+        """Whether "if", "when", "should" stands right before: "what helps if they come back"."""
+        return any(word in self._family("supposing") for word in self._words[max(0, cue.start - 2) : cue.start])
 
     def _negated_inside(self, cue: Hit) -> bool:
         """Whether a denial stands in a cue or right behind it: "and I have not", "... have that no more"."""
@@ -696,7 +705,10 @@ class Scene:
 
     def _flares(self, hit: Hit) -> bool:
         """Back, again, worse after it had gone."""
-        return any(cue.start >= hit.start and not self._negated_cue(cue) for cue in self._named("flare"))
+        return any(
+            cue.start >= hit.start and not self._negated_cue(cue) and not self._supposed(cue)
+            for cue in self._named("flare")
+        )
 
     def _masked(self, hit: Hit, mask: Hit) -> bool:
         """Whether a figure of speech holds the symptom, at least half of it, or all but "I am"."""
