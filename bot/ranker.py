@@ -19,7 +19,7 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
-from bot.terms import VIEWS, Terms
+from bot.terms import MIN_TEXTS, VIEWS, Terms
 
 Floats = npt.NDArray[np.float32]
 
@@ -61,8 +61,8 @@ class Ranker:
         self._weights, self._text_weights = weights, text_weights
 
     @classmethod
-    def fit(cls, texts: Sequence[str], vectors: Floats, labels: Sequence[str]) -> Ranker:
-        """Learn from texts, their sentence vectors (n, 384) and their labels.
+    def fit(cls, texts: Sequence[str], vectors: Floats, labels: Sequence[str], min_texts: int = MIN_TEXTS) -> Ranker:
+        """Learn from texts, their sentence vectors (n, 384) and their labels; for ``min_texts`` see :class:`Terms`.
 
         Raises:
             ValueError: when there are fewer than two labels.
@@ -72,7 +72,7 @@ class Ranker:
             raise ValueError(f"The topic classifier needs at least two labels, got {names}.")
         index = {name: i for i, name in enumerate(names)}
         owners = np.asarray([index[label] for label in labels], dtype=np.int32)
-        terms = Terms.fit(texts)
+        terms = Terms.fit(texts, min_texts=min_texts)
         features = terms.matrix(texts)
         vectors = _as_stored(vectors)
 

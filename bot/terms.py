@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,20 @@ MIN_TEXTS = 4
 _WORD = re.compile(r"(?u)\b\w+\b")
 
 
-def word_terms(text: str) -> Iterable[str]:
-    """Runs of words."""
-    words = _WORD.findall(text.lower())
-    for length in range(WORDS[0], WORDS[1] + 1):
+View = Callable[[str], Iterable[str]]
+"""Gives the terms of a text, each as often as it occurs."""
+
+
+def runs(words: Sequence[str], shortest: int, longest: int) -> Iterable[str]:
+    """Runs of so many words, joined by spaces."""
+    for length in range(shortest, longest + 1):
         for start in range(len(words) - length + 1):
             yield " ".join(words[start : start + length])
+
+
+def word_terms(text: str) -> Iterable[str]:
+    """Runs of words."""
+    return runs(_WORD.findall(text.lower()), *WORDS)
 
 
 def character_terms(text: str) -> Iterable[str]:
@@ -46,15 +54,15 @@ def character_terms(text: str) -> Iterable[str]:
                 break
 
 
-VIEWS = (word_terms, character_terms)
+VIEWS: tuple[View, ...] = (word_terms, character_terms)
 
 
 class Terms:
-    """Both views of a text as one sparse vector; each view has length 1."""
+    """All views of a text as one sparse vector; each view has length 1."""
 
-    def __init__(self, vocabularies: Sequence[Sequence[str]], idf: Floats) -> None:
+    def __init__(self, vocabularies: Sequence[Sequence[str]], idf: Floats, views: Sequence[View] = VIEWS) -> None:
         """Take the terms of each view in the order of their columns, and the weight of every column, (terms,)."""
-        self.vocabularies, self.idf = tuple(map(tuple, vocabularies)), idf
+        self.vocabularies, self.idf, self._views = tuple(map(tuple, vocabularies)), idf, tuple(views)
         self._columns: list[dict[str, int]] = []
         first = 0
         for vocabulary in self.vocabularies:
@@ -62,21 +70,21 @@ class Terms:
             first += len(vocabulary)
 
     @classmethod
-    def fit(cls, texts: Sequence[str]) -> Terms:
-        """Learn the vocabulary and its weights."""
+    def fit(cls, texts: Sequence[str], views: Sequence[View] = VIEWS, min_texts: int = MIN_TEXTS) -> Terms:
+        """Learn the vocabulary and its weights; a term must stand in ``min_texts`` texts."""
         vocabularies, idf = [], []
-        for view in VIEWS:
+        for view in views:
             uses = Counter(term for text in texts for term in set(view(text)))
-            vocabulary = sorted(term for term, count in uses.items() if count >= MIN_TEXTS)
+            vocabulary = sorted(term for term, count in uses.items() if count >= min_texts)
             vocabularies.append(vocabulary)
             idf += [math.log((1 + len(texts)) / (1 + uses[term])) + 1 for term in vocabulary]
-        return cls(vocabularies, np.asarray(idf, dtype=np.float32))
+        return cls(vocabularies, np.asarray(idf, dtype=np.float32), views)
 
     def vector(self, text: str) -> tuple[Indices, Floats]:
         """Columns and values of the text's terms, in the order of the columns."""
         columns: list[int] = []
         values: list[float] = []
-        for view, known in zip(VIEWS, self._columns, strict=True):
+        for view, known in zip(self._views, self._columns, strict=True):
             counts = Counter(column for term in view(text) if (column := known.get(term)) is not None)
             weights = {column: (1 + math.log(count)) * float(self.idf[column]) for column, count in counts.items()}
             length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0

@@ -20,19 +20,20 @@ MODELS = Path(os.environ.get("IL2_MODELS", "models"))
 NAME = "il2"
 CONTENT = (
     "config.yml",
-    "domain.yml",
     "data/nlu",
     "data/stories",
+    "domain.yml",
     "bot/content.py",
     "bot/encoder",
     "bot/importer.py",
     "bot/nlu",
     "bot/ranker.py",
     "bot/terms.py",
-    "bot/triage/classifier.py",
+    "bot/triage",
     "bot/words.py",
+    "data/clinical",
 )
-"""What goes into a model; the wording rules of triage are read at every start instead."""
+"""What goes into a model: also the wording rules, since a detector learns from what they mask."""
 TRAINING_DATA = ("data/nlu", "data/stories")
 LOG = Path("var/log/training.log")
 

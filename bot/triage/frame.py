@@ -8,14 +8,13 @@ question. So the words of the red-flag table are masked, and a linear model over
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
+from bot.terms import Terms, runs
 from bot.triage.symptoms import Message
 
 SYMPTOM, FIGURE, NUMBER, BEGIN, END = "<symptom>", "<figure>", "<number>", "<begin>", "<end>"
@@ -41,43 +40,44 @@ def frame(message: Message) -> str:
     return " ".join([*words, END])
 
 
+def frame_terms(text: str) -> Iterable[str]:
+    """Runs of one to three words and masks."""
+    return runs(text.split(), 1, 3)
+
+
 class FrameDetector:
     """Scores how much a frame is that of a report."""
 
-    def __init__(self, vectorizer: TfidfVectorizer, weights: npt.NDArray[np.float32], bias: float) -> None:
-        """Put a detector together; ``weights`` has one entry for each term of ``vectorizer``."""
-        self._vectorizer, self._weights, self._bias = vectorizer, weights, bias
+    def __init__(self, terms: Terms, weights: npt.NDArray[np.float32], bias: float) -> None:
+        """Put a detector together; ``weights`` has one entry for each term."""
+        self._terms, self._weights, self._bias = terms, weights, bias
 
     @classmethod
     def fit(cls, frames: Sequence[str], reports: Sequence[bool]) -> FrameDetector:
         """Learn from frames and whether each is that of a report; the same data give the same model."""
-        vectorizer = _vectorizer(min_df=2)
-        features = vectorizer.fit_transform(frames)
+        # Here, because importing it costs the server 60 MB and a second, and only training needs it.
+        from sklearn.linear_model import LogisticRegression
+
+        terms = Terms.fit(frames, (frame_terms,), min_texts=2)
         model = LogisticRegression(C=STRENGTH, class_weight="balanced", solver="liblinear", random_state=0)
-        model.fit(features, np.asarray(reports))
-        return cls(vectorizer, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+        model.fit(terms.matrix(frames), np.asarray(reports))
+        return cls(terms, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
 
     def score(self, text: str) -> float:
         """The log-odds, by its words alone, that a frame is that of a report."""
-        features = self._vectorizer.transform([text])
-        return float(features.data @ self._weights[features.indices]) + self._bias
+        columns, values = self._terms.vector(text)
+        return float(values @ self._weights[columns]) + self._bias
 
     def save(self, folder: Path) -> None:
         """Write arrays and JSON into ``folder``."""
-        terms = sorted(self._vectorizer.vocabulary_, key=self._vectorizer.vocabulary_.__getitem__)
-        described = {"terms": terms, "bias": self._bias}
+        described = {"vocabularies": self._terms.vocabularies, "bias": self._bias}
         (folder / "frames.json").write_text(json.dumps(described), encoding="utf-8")
         np.save(folder / "frame_weights.npy", self._weights, allow_pickle=False)
-        np.save(folder / "frame_idf.npy", self._vectorizer.idf_, allow_pickle=False)
+        np.save(folder / "frame_idf.npy", self._terms.idf, allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> FrameDetector:
         """Read what :meth:`save` wrote."""
         described = json.loads((folder / "frames.json").read_text(encoding="utf-8"))
-        vectorizer = _vectorizer(vocabulary={term: index for index, term in enumerate(described["terms"])})
-        vectorizer.idf_ = np.load(folder / "frame_idf.npy", allow_pickle=False)
-        return cls(vectorizer, np.load(folder / "frame_weights.npy", allow_pickle=False), described["bias"])
-
-
-def _vectorizer(**settings: object) -> TfidfVectorizer:
-    return TfidfVectorizer(ngram_range=(1, 3), sublinear_tf=True, token_pattern=r"\S+", lowercase=False, **settings)
+        idf, weights = (np.load(folder / f"frame_{name}.npy", allow_pickle=False) for name in ("idf", "weights"))
+        return cls(Terms(described["vocabularies"], idf, (frame_terms,)), weights, described["bias"])

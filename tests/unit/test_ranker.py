@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +40,9 @@ NEUTRAL = np.eye(384, dtype=np.float32)[300]
 VECTORS = np.stack([_vector(label, number) for number, label in enumerate(LABELS)])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_texts() -> Iterator[None]:
-    """A toy set has no word four times."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.terms.MIN_TEXTS", 2)
-        yield
-
-
 @pytest.fixture(scope="module")
-def ranker(few_texts: None) -> Ranker:
-    return Ranker.fit(TEXTS, VECTORS, LABELS)
+def ranker() -> Ranker:
+    return Ranker.fit(TEXTS, VECTORS, LABELS, min_texts=2)
 
 
 def _names(ranker: Ranker, text: str, vector: Vectors) -> list[str]:
