@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -28,6 +29,9 @@ STOP_LIMIT = 20.0
 """Seconds a process gets to end by itself; it finishes messages in flight."""
 FIRST_WAIT, LAST_WAIT = 0.5, 30.0
 """Seconds before a process that ended is started again, doubled at each end in a row."""
+
+NOT_LOADED = re.compile(r"Could not load model due to (.+)")
+"""What Rasa's log says of a model that is broken or of another version."""
 
 
 class ServeError(Exception):
@@ -110,6 +114,9 @@ class Service:
                     async with session.get(self.health) as answer:
                         if answer.status == 200:
                             return
+                    # Rasa goes on without a model that it could not load, and would never be ready.
+                    if refused := NOT_LOADED.search(self.log.read_text(encoding="utf-8", errors="replace")):
+                        raise ServeError(f"the {self.name} could not load the model: {refused[1]} (see {self.log})")
                 except (aiohttp.ClientError, TimeoutError):
                     pass
                 await asyncio.sleep(0.2)

@@ -108,7 +108,7 @@ def test_a_label_with_many_examples_does_not_win_by_their_number() -> None:
 
 
 def test_two_fits_on_the_same_data_are_identical(ranker: Ranker, tmp_path: Path) -> None:
-    again = Ranker.fit(list(TEXTS), VECTORS.copy(), list(LABELS))
+    again = Ranker.fit(list(TEXTS), VECTORS.copy(), list(LABELS), min_texts=2)
     for text in (*TEXTS, "something else"):
         assert np.array_equal(ranker.scores(text, NEUTRAL), again.scores(text, NEUTRAL))
         assert np.array_equal(ranker.scores(text, _vector("car", 7)), again.scores(text, _vector("car", 7)))

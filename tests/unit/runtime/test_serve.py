@@ -246,6 +246,22 @@ def test_a_process_that_never_gets_ready_is_given_up(server: Path, monkeypatch: 
         asyncio.run(run())
 
 
+def test_a_model_that_cannot_be_loaded_is_said_at_once(server: Path) -> None:
+    refusal = "print('ERROR  rasa.core.agent  - Could not load model due to it is too old.', flush=True)\n"
+    server.write_text(refusal + SERVER.replace("send_response(200)", "send_response(503)"))
+    service = _service(server)
+
+    async def run() -> None:
+        await service.start()
+        try:
+            await service.until_ready()
+        finally:
+            await service.stop()
+
+    with pytest.raises(serve.ServeError, match=r"the small server could not load the model: it is too old\."):
+        asyncio.run(run())
+
+
 async def _start_and_stop(service: serve.Service) -> int:
     await service.start()
     await service.until_ready()
