@@ -40,7 +40,7 @@ class Collector(CollectingOutputChannel):
         await self._persist_message(self._message(recipient_id, text=text.strip()))
 
 
-class _Queue:
+class Queue:
     """One turn at a time for each conversation, in the order of arrival, without Rasa's one-second poll."""
 
     def __init__(self) -> None:
@@ -49,6 +49,7 @@ class _Queue:
 
     @contextlib.asynccontextmanager
     async def turn(self, sender: str) -> AsyncIterator[None]:
+        """Wait for one's turn, and hold it."""
         lock = self._locks.setdefault(sender, asyncio.Lock())
         self._waiting[sender] += 1
         try:
@@ -76,7 +77,7 @@ class Core:
     ) -> None:
         """Take Rasa's message handler, the channel's name, where escalations are recorded and what collects replies."""
         self._handler, self._channel, self._outbox, self._collector = handler, channel, outbox, collector
-        self._queue = _Queue()
+        self._queue = Queue()
         self._running: set[asyncio.Task[None]] = set()
 
     async def turn(self, sender: str, text: str, message_id: str = "") -> list[Reply]:

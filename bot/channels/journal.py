@@ -11,8 +11,8 @@ from __future__ import annotations
 import abc
 import asyncio
 import enum
-import functools
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -57,11 +57,12 @@ class Option:
 
 @dataclass(frozen=True)
 class Event:
-    """An event that was taken and is not answered yet."""
+    """An event that was taken and is not answered yet; ``tries`` counts how often its handling has ended so."""
 
     conversation: str
     id: str
     payload: dict[str, Any]
+    tries: int
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,10 @@ class Journal(abc.ABC):
         """Events whose handling ended without an answer; each is given to one caller alone."""
 
     @abc.abstractmethod
+    async def renew(self, events: Sequence[tuple[str, str]]) -> None:
+        """Keep events (conversation and id) that are still being handled from being taken for abandoned."""
+
+    @abc.abstractmethod
     async def due(self, conversation: str | None = None, limit: int = 50) -> list[Parcel]:
         """Of each conversation (or of one) the oldest parcel, if it is due: parcels never overtake each other.
 
@@ -142,6 +147,10 @@ class Journal(abc.ABC):
     @abc.abstractmethod
     async def failed(self, parcel: str, reason: str, again_in: float | None) -> None:
         """A parcel was refused: try again in some seconds, or record it as undeliverable (its text goes)."""
+
+    @abc.abstractmethod
+    async def lost(self, conversation: str, reason: str) -> None:
+        """Record a message that the platform had taken and could not deliver."""
 
     @abc.abstractmethod
     async def undeliverable(self) -> list[tuple[str, str]]:
@@ -195,6 +204,7 @@ _events = _table(
     sa.Column("event", sa.String(128), primary_key=True),
     sa.Column("done", sa.Boolean, nullable=False),
     sa.Column("since", sa.Float, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("payload", sa.JSON(none_as_null=True)),
 )
 _options = _table(
@@ -214,26 +224,43 @@ _parcels = _table(
 _forgets = _table("forgets", *_of(), sa.Column("since", sa.Float, nullable=False))
 
 
-@functools.cache
+_engines: dict[str, Engine] = {}
+_making = threading.Lock()
+
+
 def engine(address: str | None = None) -> Engine:
     """The database of the journal, its tables made: ``IL2_JOURNAL`` as a SQLAlchemy address, or a SQLite file."""
     address = address or os.environ.get("IL2_JOURNAL") or f"sqlite:///{DEFAULT_FILE}"
-    url = sa.engine.make_url(address)
-    if url.get_backend_name() == "sqlite" and url.database:
+    with _making:
+        if address not in _engines:
+            _engines[address] = _made(sa.engine.make_url(address))
+        return _engines[address]
+
+
+def _made(url: sa.engine.URL) -> Engine:
+    sqlite = url.get_backend_name() == "sqlite"
+    if sqlite and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    made = sa.create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
-    if url.get_backend_name() == "sqlite":
+    made = sa.create_engine(url, pool_pre_ping=not sqlite)
+    if sqlite:
         sa.event.listen(made, "connect", _set_up_sqlite)
-    try:
-        _meta.create_all(made)
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-        _meta.create_all(made)  # another worker was making them at the same moment
+    for tries_left in range(20, -1, -1):
+        try:
+            if sqlite:
+                with made.connect() as connection:
+                    connection.execute(sa.text("PRAGMA journal_mode=WAL"))
+            _meta.create_all(made)
+            break
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+            # Another worker is making them at this moment; neither waits for the other by itself.
+            if not tries_left:
+                raise
+            time.sleep(0.1)
     return made
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA busy_timeout=8000")
-    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")
 
@@ -316,7 +343,7 @@ class SqlJournal(Journal):
 
         def begin(db: Connection) -> None:
             self._append(db, conversation, [entry] if entry else [])
-            row = self._key(conversation, event=event, done=False, since=now, payload=payload)
+            row = self._key(conversation, event=event, done=False, since=now, tries=0, payload=payload)
             db.execute(_events.insert().values(row))
 
         def again(db: Connection) -> Claim:
@@ -402,11 +429,23 @@ class SqlJournal(Journal):
             mine = []
             for row in rows:
                 one = sa.and_(self._where(_events, row.conversation, event=row.event), _events.c.since == row.since)
-                if db.execute(_events.update().where(one, ~_events.c.done).values(since=now)).rowcount:
-                    mine.append(Event(row.conversation, row.event, dict(row.payload or {})))
+                again = {"since": now, "tries": row.tries + 1}
+                if db.execute(_events.update().where(one, ~_events.c.done).values(**again)).rowcount:
+                    mine.append(Event(row.conversation, row.event, dict(row.payload or {}), row.tries + 1))
             return mine
 
         return await self._do(work)
+
+    async def renew(self, events: Sequence[tuple[str, str]]) -> None:
+        """See :meth:`Journal.renew`."""
+        now = time.time()
+
+        def work(db: Connection) -> None:
+            for conversation, event in events:
+                where = self._where(_events, conversation, event=event)
+                db.execute(_events.update().where(where, ~_events.c.done).values(since=now))
+
+        await self._do(work)
 
     async def due(self, conversation: str | None = None, limit: int = 50) -> list[Parcel]:
         """See :meth:`Journal.due`."""
@@ -440,6 +479,11 @@ class SqlJournal(Journal):
         else:
             values["next_try"] = time.time() + again_in
         await self._do(lambda db: db.execute(_parcels.update().where(_parcels.c.id == parcel).values(**values)))
+
+    async def lost(self, conversation: str, reason: str) -> None:
+        """See :meth:`Journal.lost`."""
+        row = {"id": uuid.uuid4().hex, "state": "failed", "next_try": 0.0, "tries": 1, "reason": reason}
+        await self._do(lambda db: db.execute(_parcels.insert().values(self._key(conversation, **row))))
 
     async def undeliverable(self) -> list[tuple[str, str]]:
         """See :meth:`Journal.undeliverable`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,17 @@ def test_of_many_workers_at_once_one_gets_the_event(address: str) -> None:
     run(work())
 
 
+def test_workers_that_start_at_once_all_get_their_tables(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys; from bot.channels.journal import SqlJournal; "
+        "asyncio.run(SqlJournal('web', sys.argv[1]).open(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, f"sqlite:///{tmp_path}/new.db"]
+    workers = [subprocess.Popen([*command, f"conversation-{number}"]) for number in range(4)]
+    assert [worker.wait(timeout=120) for worker in workers] == [0] * 4
+    assert all(run(SqlJournal("web", command[-1]).knows(f"conversation-{number}")) for number in range(4))
+
+
 def test_sequence_numbers_stay_apart_when_many_write_at_once(address: str) -> None:
     async def work() -> None:
         workers = [SqlJournal("web", address) for _ in range(4)]
@@ -126,7 +139,7 @@ def test_an_event_that_nobody_finished_may_be_begun_again(
         await journal.accept("a", "e", {"text": "hi"})
         assert await other.abandoned() == []
         monkeypatch.setattr(journals, "LEASE", -1.0)
-        assert await other.abandoned() == [Event("a", "e", {"text": "hi"})]
+        assert await other.abandoned() == [Event("a", "e", {"text": "hi"}, 1)]
         assert await other.accept("a", "e", {}) is Claim.NEW
         monkeypatch.setattr(journals, "LEASE", 60.0)
         assert await journal.accept("a", "e", {}) is Claim.RUNNING
@@ -135,6 +148,21 @@ def test_an_event_that_nobody_finished_may_be_begun_again(
         assert [entry["text"] for entry in await journal.history("a")] == ["mine"]
         monkeypatch.setattr(journals, "LEASE", -1.0)
         assert await other.abandoned() == []
+
+    run(work())
+
+
+def test_an_event_that_is_still_being_handled_is_not_abandoned(
+    journal: SqlJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        await journal.open("a")
+        for event in ("slow", "lost"):
+            await journal.accept("a", event, {})
+        monkeypatch.setattr(journals, "LEASE", 0.2)
+        await asyncio.sleep(0.3)
+        await journal.renew([("a", "slow")])
+        assert [event.id for event in await journal.abandoned()] == ["lost"]
 
     run(work())
 
