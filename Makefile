@@ -47,6 +47,10 @@ types: ## static types of bot/ and actions/
 content: ## the gates on questions and answers
 	@$(PY) -m pytest tests/content -q
 
+.PHONY: content-report
+content-report: setup-dev ## write reports/content.html: every answer, ready to print for a clinical reviewer
+	@$(PY) -m tests.content.report
+
 .PHONY: format
 format: setup-dev ## rewrite the code in the house style
 	@$(PY) -m ruff check --fix .

@@ -55,6 +55,7 @@ class Answer:
     home: str = ""
     hospital: str = ""
     next: tuple[str, ...] = ()
+    asks: str = ""
     overview: bool = False
     reviewed: str = "pending"
 
@@ -85,6 +86,7 @@ def _answer(answer_id: str, response: Mapping[str, Any]) -> Answer:
         home=str(meta.get("home", "")).strip(),
         hospital=str(meta.get("hospital", "")).strip(),
         next=tuple(f"{FAQ}/{name}" for name in meta.get("next", ())),
+        asks=str(meta.get("asks", "")),
         overview=bool(meta.get("overview")),
         reviewed=str(meta.get("reviewed", "pending")),
     )
@@ -119,10 +121,6 @@ class Catalogue:
     def by_title(self, text: str) -> str | None:
         """The id of the answer whose title a patient pressed or typed."""
         return self._by_title.get(_key(text))
-
-    def overview(self, topic: str) -> Answer | None:
-        """The broad answer of a topic."""
-        return next((a for a in self.answers.values() if a.topic == topic and a.overview), None)
 
 
 def _key(text: str) -> str:

@@ -83,7 +83,7 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
             previous.append(event.text)
             if turn:
                 last_turn, turn = turn, []
-            if event.intent_name == CALLED:
+            if event.intent_name == CALLED or (event.parse_data or {}).get("choice", {}).get("called"):
                 contact = ""
             assessment = (event.parse_data or {}).get("assessment") or {}
             if assessment:

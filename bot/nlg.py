@@ -22,6 +22,7 @@ from bot import conversation, dates
 from bot.content import FAQ, UTTER, Answer, Catalogue, leaflets
 from bot.conversation import CONTACT_PREFIX, Conversation
 from bot.nlu.language import languages
+from bot.nlu.selector import TWO_REPLIES
 
 logger = logging.getLogger(__name__)
 
@@ -159,13 +160,15 @@ class _Turn:
         else:
             paragraphs += [*filter(None, [self._differ(answer)]), self._sources(answer)]
         message: Message = {"text": "\n\n".join(map(self._say, paragraphs)), "custom": {"answer": meta}}
-        if self._parsed.get("intent", {}).get("name") == "two_answers" and not self._this_turn():
-            return message  # the next topics stand under the second answer
+        if self._parsed.get("intent", {}).get("name") in TWO_REPLIES and not self._this_turn():
+            return message  # the next topics stand under the second reply
         following = [a for n in answer.next if (a := self._nlg._catalogue.get(n)) and a.id not in self.talk.given]
         if following:
             message["buttons"] = _buttons(self._say(a.title) for a in following[:3])
         if answer.home and answer.hospital and not self.setting and text is None:
             self._ask(message, "setting")
+        elif answer.asks == "country" and not self.country:
+            self._ask(message, "country")
         return message
 
     def _by_setting(self, answer: Answer) -> list[str]:
@@ -204,7 +207,7 @@ class _Turn:
             return self._answer(last, f"{self.text(agree)} {self.text('utter_not_reviewed')}")
         if kind in ("at_home", "in_hospital"):
             here = last.home if kind == "at_home" else last.hospital
-            return self._answer(last, here) if here else self.plain(action)
+            return self._answer(last, here or None)
         return self.plain(action)
 
     def _offer(self, action: str) -> Message | None:
@@ -287,9 +290,9 @@ class _Turn:
     def _remind(self, message: Message) -> None:
         """Keep the contact line with every reply until the patient has called."""
         said = self._this_turn()
-        two = self._parsed.get("intent", {}).get("name") == "two_answers"
+        two = self._parsed.get("intent", {}).get("name") in TWO_REPLIES
         if any(action.startswith(CONTACT_PREFIX) for action in said) or (two and not said):
-            return  # said in this turn already, or with the second answer
+            return  # said in this turn already, or with the second reply
         lines = []
         if self.talk.contact_level:
             lines.append(self.text(f"utter_reminder_{self.talk.contact_level}"))

@@ -29,7 +29,16 @@ from bot.ranker import Ranked, Ranker
 CANDIDATES = "candidates"
 GATE_PREFIX = "red_flag_"
 """Intents of this prefix are the gate's to give: its own detectors learn from their examples."""
-GIVEN = ("two_answers", "offer_choices", "not_understood", "other_language", "normal_reading", "symptom_asked")
+GIVEN = (
+    "two_answers",
+    "answer_and_decline",
+    "decline_and_answer",
+    "offer_choices",
+    "not_understood",
+    "other_language",
+    "normal_reading",
+    "symptom_asked",
+)
 """Intents that come from decisions, or whose examples are for the gate alone."""
 
 
@@ -82,7 +91,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Rankings of one message: whole, of its parts, and read after the last answer's title (None without one)."""
+    """Rankings of one message: whole, of its parts, and of its last part read after the last answer's title, if any."""
 
     whole: Ranking
     parts: tuple[Ranking, ...] = ()
@@ -98,7 +107,7 @@ def _first_sentences(text: str, count: int = 2) -> list[str]:
 
 
 def _answer_texts(answer: Answer) -> list[str]:
-    """What an answer itself teaches: its title (it stands on its button), alone and with its topic, and its first words."""
+    """What an answer itself teaches: its title (as on its button), alone and with its topic, and its first words."""
     title = answer.title.lower()
     topic = answer.topic.replace("_", " ")
     return [title, f"{topic} {title}", *_first_sentences(answer.text), *_first_sentences(answer.simple)]
@@ -191,10 +200,12 @@ class TopicClassifier(GraphComponent, IntentClassifier):
     def _candidates(self, message: Message, tracker: DialogueStateTracker | None) -> Candidates:
         sentence = repaired_text(message)
         whole = self._rank(sentence, sentence_vector(message))
-        pieces = tuple(self._rank(repaired_part(piece, message)) for piece in parts.questions(message.get(TEXT)))
+        texts = [repaired_part(piece, message) for piece in parts.questions(message.get(TEXT))]
+        pieces = tuple(map(self._rank, texts))
         last = conversation.read(tracker).last_answers
         title = self._titles.get(last[-1]) if last else None
-        return Candidates(whole, pieces, self._rank(f"{title} {sentence}") if title else None)
+        latest = texts[-1] if texts else sentence
+        return Candidates(whole, pieces, self._rank(f"{title} {latest}") if title else None)
 
     def _rank(self, text: str, vector: np.ndarray[Any, Any] | None = None) -> Ranking:
         assert self._ranker is not None, "only a trained model ranks"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+from spacy.lang.en.stop_words import STOP_WORDS
+
 MAX_PARTS = 4
 MIN_WORDS = 2
+MAX_LEANING = 10
+"""Words of the longest message that may live on the answer before it."""
 
 _SENTENCE = re.compile(r"(?<=[?!.;\n])\s+|\n+")
 _BEGINS = (
@@ -29,6 +33,14 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 
+_PEOPLE = "boyfriend brother carer child children dad daughter family father friend girlfriend husband kids man men mom"
+_MORE_PEOPLE = "mother mum parents partner people sister someone son spouse wife woman women"
+_PLACES_AND_TIMES = "home hospital house inpatient ward day days week weeks month months year years hours times"
+_SAYING = "like long need needs soon still ok okay thanks dont whats thats its ive im"
+_SMALL_WORDS = STOP_WORDS.union(*map(str.split, (_PEOPLE, _MORE_PEOPLE, _PLACES_AND_TIMES, _SAYING))) - {
+    *("call", "empty", "full", "give", "name", "serious", "show", "side", "top", "bottom", "front", "back"),
+}
+
 
 def questions(text: str) -> list[str]:
     """The parts of a message that can be answered on their own, at most four; one part gives an empty list."""
@@ -37,6 +49,12 @@ def questions(text: str) -> list[str]:
         parts.extend(_JOIN.split(sentence))
     parts = [part.strip(" ,;") for part in parts if len(part.split()) >= MIN_WORDS]
     return parts[:MAX_PARTS] if len(parts) > 1 else []
+
+
+def leans(text: str) -> bool:
+    """Whether a message names no subject of its own, as in "and for how long?" or "does my wife have to as well?"."""
+    words = re.findall(r"[a-z]+", text.lower().replace("'", "").replace("\u2019", ""))
+    return bool(words) and len(words) <= MAX_LEANING and _SMALL_WORDS.issuperset(words)
 
 
 def asks(text: str) -> bool:

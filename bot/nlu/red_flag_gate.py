@@ -28,7 +28,7 @@ from bot.encoder import SentenceEncoder, default_path
 from bot.nlu import parts
 from bot.nlu.classifier import GATE_PREFIX, GIVEN
 from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_part, repaired_text, sentence_vector
-from bot.nlu.selector import add_entity
+from bot.nlu.selector import TWO_REPLIES, add_entity
 from bot.triage import Assertion, Assessment, Context, Level, assess
 from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Vector
 
@@ -40,7 +40,7 @@ ORDINARY_EVERY = 3
 SURE = 0.5
 """Score from which the topic classifier's intent counts as well understood."""
 ACKNOWLEDGES = ("called_team", "tell_escalation_again")
-ANSWERED = ("faq", "two_answers")
+ANSWERED = ("faq", *TWO_REPLIES)
 """Intents whose answer is still given after an escalation."""
 
 
@@ -195,7 +195,7 @@ class RedFlagGate(GraphComponent, IntentClassifier):
             text = message.get(TEXT) or ""
             before = message.get(INTENT) or {"name": "not_understood", "confidence": 0.0}
             # "I have called them" speaks of the call, not of the symptom before it.
-            calls = before["name"] in ACKNOWLEDGES
+            calls = before["name"] in ACKNOWLEDGES or (message.get("choice") or {}).get("called", False)
             context = triage_context(replace(talk, open_symptoms=(), previous=()) if calls else talk)
             # A pressed topic button asks about the topic, whatever its title says.
             pressed = before["name"] == FAQ and text in talk.buttons

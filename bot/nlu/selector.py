@@ -8,7 +8,7 @@ confidence 0.1 would be given (https://github.com/RasaHQ/rasa/issues/9751). It w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -23,18 +23,23 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot import conversation, dates
 from bot.content import FAQ, UTTER, Answer, Catalogue
-from bot.conversation import Conversation
-from bot.nlu import language
+from bot.conversation import CALLED, Conversation
+from bot.nlu import language, parts
 from bot.nlu.classifier import CANDIDATES, Candidates, Ranking
 from bot.ranker import Ranked
 
 RETRIEVAL = (FAQ, "decline", "chitchat", "followup")
+DECLINE = "decline"
+TWO_REPLIES = ("two_answers", "answer_and_decline", "decline_and_answer")
+"""Intents that two replies answer."""
 SLOT_INTENTS = {
     "inform_home": ("setting", "home"),
     "inform_hospital": ("setting", "hospital"),
     "inform_country_us": ("country", "us"),
     "inform_country_uk": ("country", "uk"),
 }
+LEANING = ("other_one", "correction", "for_partner", "at_home", "in_hospital")
+"""Follow-ups that ask for another answer near the last one."""
 CONTEXT_WORDS = 8
 """A message of more words is understood on its own."""
 
@@ -67,13 +72,14 @@ class Bands:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the selector decided: the intent, the labels behind it, the topics to offer."""
+    """What the selector decided: the intent, its labels, the topics to offer, whether the team was called as well."""
 
     intent: str
     confidence: float
     labels: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
     detail: str = ""
+    called: bool = False
 
 
 def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Catalogue, bands: Bands) -> Choice:
@@ -88,6 +94,11 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     if dates.answers_dates(text) or (talk.asked == "dates" and dates.replies_with_date(text)):
         return Choice("ask_my_dates", 1.0)
 
+    after = _after_the_call(text, candidates, talk, bands)
+    if after:
+        rest = choose(*after, talk, catalogue, bands)
+        return replace(rest, called=True) if rest.intent in (FAQ, *TWO_REPLIES) else Choice(CALLED, 1.0)
+
     whole = candidates.whole
     top = whole.labels[0]
     kind = top.label.partition("/")[0]
@@ -95,9 +106,13 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
         return _follow_up(top, candidates, talk, catalogue, bands)
     if kind not in (FAQ, "decline") and top.score >= bands.other and whole.scope < bands.answer:
         return Choice(kind, top.score, (top.label,))
+    if (kind == FAQ or top.score < bands.plain) and parts.leans(text):
+        near = _in_the_same_topic(candidates, talk, catalogue, bands)
+        if near:
+            return Choice(FAQ, near.score, (near.label,))
     several = _several(candidates, bands)
     if len(several) == 2:
-        return Choice("two_answers", whole.scope, several)
+        return Choice(_two(several), whole.scope, several)
     if whole.scope >= bands.answer:
         return _answers(whole, catalogue, bands)
     if several and kind == FAQ:
@@ -114,6 +129,29 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     return Choice(intent, 1 - whole.scope, offers=near)
 
 
+def _after_the_call(
+    text: str, candidates: Candidates, talk: Conversation, bands: Bands
+) -> tuple[str, Candidates] | None:
+    """The rest of a message that begins with "I have called them", while a call is still awaited."""
+    if not (talk.contact_level and candidates.parts):
+        return None
+    first = candidates.parts[0].labels[0]
+    if first.label != CALLED or first.score < bands.plain:
+        return None
+    return parts.questions(text)[-1], Candidates(candidates.parts[-1], (), candidates.in_context)
+
+
+def _in_the_same_topic(candidates: Candidates, talk: Conversation, catalogue: Catalogue, bands: Bands) -> Ranked | None:
+    """The best answer to a message that leans on the last answer, if it is on the same topic."""
+    last = catalogue.get(talk.last_answers[-1]) if talk.last_answers else None
+    context = candidates.in_context
+    if last is None or context is None or context.scope < bands.offer:
+        return None
+    best = next(r for r in context.labels if r.label.startswith(f"{FAQ}/"))
+    found = catalogue.get(best.label)
+    return best if found and found.topic == last.topic else None
+
+
 def _answers(ranking: Ranking, catalogue: Catalogue, bands: Bands) -> Choice:
     """The best answer, and the next one where the two are close."""
     best = [r for r in ranking.labels if r.label.startswith(f"{FAQ}/")][:2]
@@ -127,15 +165,33 @@ def _answers(ranking: Ranking, catalogue: Catalogue, bands: Bands) -> Choice:
     return Choice(FAQ, ranking.scope, (first.label,))
 
 
+def _two(labels: Sequence[str]) -> str:
+    kinds = [label.partition("/")[0] for label in labels]
+    if kinds == [FAQ, FAQ]:
+        return "two_answers"
+    return "answer_and_decline" if kinds[0] == FAQ else "decline_and_answer"
+
+
 def _several(candidates: Candidates, bands: Bands) -> tuple[str, ...]:
-    """The answers of the parts that are surely questions of their own, at most two, in order."""
+    """What answers the parts that are surely questions of their own, at most two labels, in order.
+
+    Two answers come before an answer and a decline; two declines are one.
+    """
     whole = {ranked.label: ranked.score for ranked in candidates.whole.labels}
     found = []
     for part in candidates.parts:
         best = max(part.labels[:5], key=lambda ranked: ranked.score + max(0.0, whole[ranked.label]))
-        if best.label.startswith(f"{FAQ}/") and _belongs(part.scope, whole[best.label], candidates.whole.scope, bands):
+        kind = best.label.partition("/")[0]
+        declined = kind == DECLINE and best.score >= bands.plain and whole[best.label] >= bands.shared
+        if declined or (kind == FAQ and _belongs(part.scope, whole[best.label], candidates.whole.scope, bands)):
             found.append(best.label)
-    return tuple(dict.fromkeys(found))[:2]
+    labels = tuple(dict.fromkeys(found))
+    answers = tuple(label for label in labels if label.startswith(f"{FAQ}/"))
+    if len(answers) != 1:
+        return answers[:2]
+    if candidates.whole.scope < bands.offer:
+        return answers  # the message is about something else
+    return labels[:2] if answers[0] in labels[:2] else (labels[0], answers[0])
 
 
 def _belongs(part: float, score: float, whole: float, bands: Bands) -> bool:
@@ -155,14 +211,18 @@ def _follow_up(top: Ranked, candidates: Candidates, talk: Conversation, catalogu
         following = [a for a in _neighbours(last, catalogue) if a not in talk.given]
         return Choice(FAQ, 1.0, (following[0],)) if following else plain
     nearby = candidates.in_context
-    if kind in ("other_one", "correction", "for_partner") and nearby:
-        others = [r.label for r in nearby.labels if r.label.startswith(f"{FAQ}/") and r.label != last.id]
-        if others and nearby.scope >= bands.answer and nearby.labels[0].label == others[0]:
-            return Choice(FAQ, nearby.scope, (others[0],))
-        same = tuple(a for a in others if catalogue.answers[a].topic == last.topic)
-        if kind != "for_partner" and same:
-            return Choice("offer_choices", top.score, offers=same[:3])
-    return plain
+    if nearby is None or kind not in LEANING:
+        return plain
+    others = [r for r in nearby.labels if r.label.startswith(f"{FAQ}/") and r.label != last.id]
+    same = [r for r in others if catalogue.answers[r.label].topic == last.topic]
+    if others and nearby.scope >= bands.answer and nearby.labels[0] == others[0]:
+        return Choice(FAQ, nearby.scope, (others[0].label,))
+    if kind in ("at_home", "in_hospital"):
+        return plain
+    if kind == "for_partner":
+        close = [r for r in same if r.score >= bands.sibling * max(r.score for r in nearby.labels)]
+        return Choice(FAQ, nearby.scope, (close[0].label,)) if close else plain
+    return Choice("offer_choices", top.score, offers=tuple(r.label for r in same[:3])) if same else plain
 
 
 def _neighbours(answer: Answer, catalogue: Catalogue) -> list[str]:
@@ -254,7 +314,8 @@ def _set(message: Message, choice: Choice, ranking: Sequence[Ranked]) -> None:
     if len(choice.labels) > 1:
         selected["second"] = _selected(choice.labels[1], choice.confidence)
     message.set("response_selector", selected, add_to_output=True)
-    message.set("choice", {"offers": list(choice.offers), "detail": choice.detail}, add_to_output=True)
+    told = {"offers": list(choice.offers), "detail": choice.detail, "called": choice.called}
+    message.set("choice", told, add_to_output=True)
     if choice.intent in SLOT_INTENTS:
         entity, value = SLOT_INTENTS[choice.intent]
         add_entity(message, entity, value)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import textstat
 import yaml
 
 from bot.content import FAQ, leaflets
 from bot.importer import examples, load_yaml
+from tests.content.reading import grade
 
 NLU = sorted(Path("data/nlu").glob("*.yml"))
 SOURCES = {"kca", "goodrx", "macmillan", "aldesleukin_iv", "upmc"}
@@ -37,12 +37,6 @@ KINDS = {
         "?" not in q and len(q.split()) > 3 and not re.match(r"(what|how|when|can|do|is|are)\b", q)
     ),
 }
-# Names of medicines are what they are: they count as the word "drug" for the reading grade.
-DRUGS = re.compile(
-    r"\b(aldesleukin|proleukin|interleukin-2|interleukin|il-2|acetaminophen|paracetamol|ibuprofen|loperamide|imodium"
-    r"|furosemide|lasix|lorazepam|diphenhydramine|dexamethasone|interferon|aspirin)\b",
-    re.IGNORECASE,
-)
 
 
 def normal(text: str) -> str:
@@ -79,14 +73,6 @@ def all_text(answer: str) -> str:
     return " ".join([ANSWERS[answer][1]["text"], *said, data.get("home", ""), data.get("hospital", "")])
 
 
-def grade(text: str) -> float:
-    plain = text.replace("{team_number}", "your team").replace("{emergency_number}", "911")
-    plain = re.sub(r"\{\w+\}", "number", plain)
-    plain = re.sub(r"\([^)]*°[CF]\)", "", DRUGS.sub("drug", plain))
-    plain = re.sub(r"^- (.*?)[.;,]?$", r"\1.", plain, flags=re.MULTILINE)
-    return float(textstat.flesch_kincaid_grade(plain))
-
-
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_answer_is_complete(answer: str) -> None:
     file, data = ANSWERS[answer][0], meta(answer)
@@ -99,6 +85,7 @@ def test_an_answer_is_complete(answer: str) -> None:
     assert data["simple"].strip()
     assert len(QUESTIONS[answer]) >= MIN_QUESTIONS
     assert all(f"{FAQ}/{name}" in ANSWERS for name in data["next"])
+    assert data.get("asks", "country") == "country"
     assert set(re.findall(r"\{(\w+)\}", all_text(answer))) <= PLACEHOLDERS
 
 

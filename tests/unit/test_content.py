@@ -100,16 +100,9 @@ def test_a_pressed_or_typed_title_finds_its_answer(catalogue: Catalogue, typed: 
     assert catalogue.by_title(typed) == found
 
 
-def test_the_overview_of_a_topic_is_its_broad_answer(catalogue: Catalogue) -> None:
-    overview = catalogue.overview("alcohol")
-    assert overview is not None
-    assert overview.id == "faq/wine"
-    assert catalogue.overview("no such topic") is None
-
-
 def test_an_empty_catalogue_finds_nothing() -> None:
     empty = Catalogue.from_responses({})
-    assert (empty.answers, empty.by_title("Wine"), empty.overview("alcohol")) == ({}, None, None)
+    assert (empty.answers, empty.by_title("Wine")) == ({}, None)
 
 
 @pytest.mark.parametrize(

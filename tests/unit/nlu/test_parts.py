@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.nlu.parts import MAX_PARTS, asks, questions
+from bot.nlu.parts import MAX_PARTS, asks, leans, questions
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,9 @@ from bot.nlu.parts import MAX_PARTS, asks, questions
         ("first line\n\nsecond line", ["first line", "second line"]),
         ("Can I eat nuts? And also can I eat eggs?", ["Can I eat nuts?", "can I eat eggs?"]),
         ("one two! three four. five six", ["one two!", "three four.", "five six"]),
+        ("When's the scan, and if there's dye do I say so?", ["When's the scan", "if there's dye do I say so?"]),
+        ("how long is it, what's a cycle", ["how long is it", "what's a cycle"]),
+        ("how much to drink + what to eat", ["how much to drink", "what to eat"]),
     ],
 )
 def test_a_message_of_several_questions_is_cut_where_they_meet(text: str, parts: list[str]) -> None:
@@ -40,6 +43,8 @@ def test_a_message_of_several_questions_is_cut_where_they_meet(text: str, parts:
         "My doctor said 3.5 mg. Ok?",
         "Thanks! Bye!",
         "Is it safe and useful",
+        "Hydrocortisone, can I",
+        "C++ is no medicine",
     ],
 )
 def test_a_message_of_one_question_is_not_cut(text: str) -> None:
@@ -105,3 +110,35 @@ def test_reports_do_not_ask(text: str) -> None:
 def test_no_text_whatever_raises(text: str) -> None:
     assert isinstance(asks(text), bool)
     assert isinstance(questions(text), list)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for how long?",
+        "and for how long",
+        "and at home?",
+        "Does that go for my partner too?",
+        "what about after?",
+        "how many",
+    ],
+)
+def test_a_message_without_a_subject_leans_on_what_was_said(text: str) -> None:
+    assert leans(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "?",
+        "fever",
+        "for how long is the drip",
+        "who do I call",
+        "and the pneumonia one",
+        "is it serious",
+        "so " * 11,
+    ],
+)
+def test_a_message_with_a_subject_stands_alone(text: str) -> None:
+    assert not leans(text)
