@@ -21,8 +21,43 @@ run: setup ## set everything up and serve the companion (PORT=5005)
 test: setup-dev lint types content ## everything CI runs: checks, unit tests, training, conversations over REST
 	$(PY) -m bot.runtime.rasa data validate --fail-on-warnings --data data/nlu data/stories
 	$(PY) -m bot.runtime.train
+	$(MAKE) --no-print-directory test-stories
 	$(PY) -m pytest tests/unit -n 2 -q
 	$(PY) -m pytest tests/nlu tests/conversations
+
+.PHONY: test-stories
+test-stories: ## Rasa's own story tests (tests/test_*.yml) on the trained model
+	@$(PY) -m bot.runtime.rasa test core --model models/il2.tar.gz --stories tests/test_stories.yml --out reports/stories \
+	--no-plot --fail-on-prediction-errors > var/log/stories.log 2>&1 || { tail -n 30 var/log/stories.log; exit 1; }
+	@echo "· story tests passed"
+
+.PHONY: test-conversations
+test-conversations: setup-dev ## the conversation files (ONLY=folder_or_name LIVE=http://127.0.0.1:5005)
+	@$(PY) -m pytest tests/conversations/test_conversations.py -q $(if $(ONLY),-k "$(ONLY)") $(if $(LIVE),--live $(LIVE))
+
+.PHONY: record
+record: setup-dev ## turn a chat into a conversation file (NAME=folder/a_sentence LIVE=http://127.0.0.1:5005)
+	@$(if $(LIVE),,$(PY) -m bot.runtime.train)
+	@$(PY) -m tests.conversations.record $(NAME) $(if $(LIVE),--live $(LIVE))
+
+.PHONY: evaluate
+evaluate: setup-dev ## figures and every miss as reports/index.html and report.json (SET=heldout or dev)
+	@$(PY) -m bot.runtime.train
+	@$(PY) -m tests.nlu.report $(or $(SET),heldout)
+
+.PHONY: compare
+compare: setup-dev ## what changed between two reports (A=old.json B=new.json)
+	@$(PY) -m tests.nlu.compare $(A) $(B)
+
+.PHONY: mutants
+mutants: setup-dev ## break the companion on purpose and see that the tests notice
+	@$(PY) -m bot.runtime.train
+	@$(PY) -m tests.mutants
+
+.PHONY: bench
+bench: setup-dev ## beside stock Rasa, TF-IDF and BM25 (ARGS="--share 0.15 --data DIR"); takes long
+	@$(PY) -m tests.bench.setup
+	@$(PY) -m tests.bench $(ARGS)
 
 .PHONY: test-fast
 test-fast: setup-dev lint ## style and tests that need no model, within a minute

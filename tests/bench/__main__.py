@@ -16,11 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bot.runtime import without_tensorflow
-
-without_tensorflow.install()
-
-from tests.bench import engines, metrics, sets  # noqa: E402
+from tests.bench import engines, metrics, sets
 
 ENGINES: dict[str, Callable[[sets.DataSet, list[str]], engines.Run]] = {
     "companion": engines.companion,

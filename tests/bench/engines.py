@@ -16,8 +16,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -79,7 +81,16 @@ def stock(data: DataSet, texts: list[str]) -> Run:
     done = subprocess.run([str(STOCK_PYTHON), "-W", "ignore", "-c", source], capture_output=True, text=True, check=True)
     default = Path(done.stdout.strip().splitlines()[-1]) / "engine/recipes/config_files/default_config.yml"
     config = yaml.safe_load(default.read_text(encoding="utf-8"))
-    return _rasa("stock", [str(STOCK_PYTHON), "-W", "ignore", "-m", "rasa"], config, data, texts)
+    command = [str(STOCK_PYTHON), "-W", "ignore", "-m", "rasa"]
+    if data.answers:
+        return _rasa("stock", command, config, data, texts)
+    # Public sets are plain intents: so Rasa's published figures have them.
+    plain = replace(data, train=[(text, _plain(label)) for text, label in data.train])
+    return _rasa("stock", command, config, plain, texts, {_plain(label): label for _, label in data.train})
+
+
+def _plain(label: str) -> str:
+    return label.replace("/", "__")
 
 
 def companion(data: DataSet, texts: list[str]) -> Run:
@@ -90,7 +101,14 @@ def companion(data: DataSet, texts: list[str]) -> Run:
     return _rasa("companion", [sys.executable, "-W", "ignore", "-m", "bot.runtime.rasa"], config, data, texts)
 
 
-def _rasa(name: str, command: list[str], config: dict[str, Any], data: DataSet, texts: list[str]) -> Run:
+def _rasa(
+    name: str,
+    command: list[str],
+    config: dict[str, Any],
+    data: DataSet,
+    texts: list[str],
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> Run:
     folder = _fresh(name, data)
     (folder / "data" / "nlu").mkdir(parents=True)
     write_project(folder, config, data)
@@ -125,7 +143,7 @@ def _rasa(name: str, command: list[str], config: dict[str, Any], data: DataSet, 
             began = time.perf_counter()
             parsed = _parse(port, text)
             milliseconds.append((time.perf_counter() - began) * 1000)
-            found.append(predicted(parsed))
+            found.append(predicted(parsed, labels))
         memory = _memory(process.pid)
     finally:
         process.terminate()
@@ -133,8 +151,8 @@ def _rasa(name: str, command: list[str], config: dict[str, Any], data: DataSet, 
     return Run(found, milliseconds, seconds, cpu, loaded, model.stat().st_size / 1e6, memory)
 
 
-def predicted(parsed: dict[str, Any]) -> Prediction:
-    """The label of a parse: the leaflet answer where the intent is one, else the intent."""
+def predicted(parsed: dict[str, Any], labels: Mapping[str, str] = MappingProxyType({})) -> Prediction:
+    """The label of a parse: the leaflet answer where the intent is one, else the intent (by its name in ``labels``)."""
     intent, ranking = parsed["intent"], parsed.get("intent_ranking") or []
     name, score = str(intent["name"]), float(intent["confidence"])
     if name == "nlu_fallback":  # Rasa's stock fallback hides the best intent behind its own
@@ -155,7 +173,7 @@ def predicted(parsed: dict[str, Any]) -> Prediction:
         return _scored(label, sure)
     if name in selected and "/" not in name:
         name = str(((selected[name] or {}).get("response") or {}).get("intent_response_key") or name)
-    return _scored(name, score)
+    return _scored(labels.get(name, name), score)
 
 
 def _scored(label: str, score: float) -> Prediction:

@@ -93,11 +93,19 @@ def test_a_safety_text_is_one_short_plain_variant_for_each_setting(name: str) ->
         assert not re.search(r"\b(don't worry|nothing serious|you will be fine|probably)\b", variant["text"].lower())
 
 
-@pytest.mark.parametrize("level", ["emergency", "urgent", "crisis", "bystander"])
-def test_the_number_or_the_call_button_comes_first(level: str) -> None:
+@pytest.mark.parametrize(
+    ("level", "number"),
+    [
+        ("emergency", "emergency_number"),
+        ("urgent", "team_number"),
+        ("crisis", "crisis_line"),
+        ("bystander", "emergency_number"),
+    ],
+)
+def test_the_right_number_or_the_call_button_comes_first(level: str, number: str) -> None:
     for variant in DOMAIN["responses"][f"utter_contact_{level}"]:
         first = re.split(r"(?<=[.!?])\s", variant["text"])[0]
-        assert re.search(r"\{(emergency_number|team_number|crisis_line)\}|call button", first)
+        assert f"{{{number}}}" in first or "call button" in first
 
 
 def test_no_ordinary_code_holds_a_phone_number() -> None:

@@ -247,9 +247,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a typed slash is a command",
-        "bot/channels/core.py",
+        "bot/channels/checks.py",
         put(r"(?m)^    while spaced\[:1\].*\n.*\n", ""),
-        CORE,
+        ("tests/unit/channels",),
     ),
     Mutant(
         "a slow turn is not screened for red flags",

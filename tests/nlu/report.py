@@ -41,11 +41,24 @@ ROBUST_FIGURES = (
 def by_topic(found: Iterable[Outcome]) -> list[Figure]:
     """How many questions of each topic got their fact; the topic is that of the first right answer."""
     topics: dict[str, Figure] = {}
+    known = _topics()
     for one in found:
         if one.part == "question":
-            topic = one.wanted[0].split("_")[0]
+            topic = known.get(one.wanted[0], one.wanted[0].partition("_")[0])
             topics.setdefault(topic, Figure(topic)).add(one.right, one.miss)
     return sorted(topics.values(), key=lambda figure: (figure.share, figure.name))
+
+
+def _topics() -> dict[str, str]:
+    """The topic of each answer."""
+    from bot.importer import read_nlu
+
+    _, responses = read_nlu(sorted(Path("data/nlu").glob("*.yml")))
+    return {
+        name.removeprefix("utter_faq/"): variants[0]["metadata"]["topic"].replace("_", " ")
+        for name, variants in responses.items()
+        if name.startswith("utter_faq/")
+    }
 
 
 def by_answer(found: Iterable[Outcome]) -> list[Figure]:
