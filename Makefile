@@ -61,7 +61,7 @@ bench: setup-dev ## beside stock Rasa, TF-IDF and BM25 (ARGS="--share 0.15 --dat
 
 .PHONY: test-fast
 test-fast: setup-dev lint ## style and tests that need no model, within a minute
-	$(PY) -m pytest tests/unit tests/content -m "not model" -n 2 -q
+	$(PY) -m pytest tests/unit tests/content -m "not model and not slow" -n 2 -q
 
 .PHONY: test-py311 test-py312
 test-py311 test-py312: test-py%: ## train and answer on the other Python

@@ -107,9 +107,9 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     if kind not in (FAQ, "decline") and top.score >= bands.other and whole.scope < bands.answer:
         return Choice(kind, top.score, (top.label,))
     if (kind == FAQ or top.score < bands.plain) and parts.leans(text):
-        near = _in_the_same_topic(candidates, talk, catalogue, bands)
-        if near:
-            return Choice(FAQ, near.score, (near.label,))
+        sibling = _in_the_same_topic(candidates, talk, catalogue, bands)
+        if sibling:
+            return Choice(FAQ, sibling.score, (sibling.label,))
     several = _several(candidates, bands)
     if len(several) == 2:
         return Choice(_two(several), whole.scope, several)
