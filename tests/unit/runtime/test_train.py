@@ -270,6 +270,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.Co
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_stops_the_training_with_one_sentence_that_names_it(
     stopped: dict[str, subprocess.CompletedProcess[str]], name: str
@@ -281,6 +282,7 @@ def test_a_broken_file_stops_the_training_with_one_sentence_that_names_it(
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_component_that_needs_tensorflow_stops_the_training_with_one_sentence(
     stopped: dict[str, subprocess.CompletedProcess[str]],
 ) -> None:

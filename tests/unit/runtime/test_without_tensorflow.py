@@ -70,11 +70,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS_IN)
 def test_rasa_can_be_imported_by_each_way_in(runs: dict[str, Done], way: str) -> None:
     assert f"{way} works" in runs[way].stdout.splitlines(), runs[way].stdout
 
 
+@pytest.mark.slow
 def test_training_a_bot_with_diet_says_that_tensorflow_is_missing(runs: dict[str, Done]) -> None:
     done = runs["DIET"]
     assert done.returncode != 0
