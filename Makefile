@@ -23,7 +23,7 @@ test: setup-dev lint types content ## everything CI runs: checks, unit tests, tr
 	$(PY) -m bot.runtime.train
 	$(MAKE) --no-print-directory test-stories
 	$(PY) -m pytest tests/unit -n 2 -q
-	$(PY) -m pytest tests/nlu tests/conversations
+	$(PY) -m pytest tests/nlu tests/conversations tests/channels
 
 .PHONY: test-stories
 test-stories: ## Rasa's own story tests (tests/test_*.yml) on the trained model
@@ -102,6 +102,10 @@ chat: train ## talk to the trained bot in the terminal
 .PHONY: about
 about: train ## versions, sizes and memory of what is installed
 	@$(PY) -m bot.runtime.about
+
+.PHONY: check-credentials
+check-credentials: setup ## which messaging channels are set up, and what is missing
+	@$(PY) -m bot.runtime.check_credentials
 
 .PHONY: encoder
 encoder: setup ## make the sentence encoder's files

@@ -29,8 +29,8 @@ def split(text: str, limit: int) -> list[str]:
 def _cut(text: str, limit: int) -> int:
     longest = _fits(text, limit)
     for border in _BORDERS:
-        # Not in the first third: rather a worse border than a part of three words.
-        places = [m.start() for m in re.finditer(border, text[: longest + 1]) if m.start() > longest // 3]
+        # Not in the first quarter: rather a worse border than a part of three words.
+        places = [m.start() for m in re.finditer(border, text[: longest + 1]) if m.start() > longest // 4]
         if places:
             return places[-1]
     return longest

@@ -9,6 +9,7 @@ from sanic import Blueprint
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
+from bot.channels.access import check_caller
 from bot.channels.checks import BadRequest, check_message, check_sender, parse_json
 from bot.channels.core import Core, Handler
 
@@ -38,6 +39,7 @@ class RestInput(InputChannel):
         @routes.post("/webhook")
         async def receive(request: Request) -> HTTPResponse:
             try:
+                check_caller(request)
                 body = parse_json(request.body)
                 sender, text = check_sender(body.get("sender")), check_message(body.get("message"))
             except BadRequest as error:

@@ -16,6 +16,7 @@ from sanic.response import HTTPResponse, json, raw
 
 from bot import dates, safety
 from bot.channels.core import Collector, Handler
+from bot.channels.status import channels
 from bot.content import FAQ
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,9 @@ class SiteInput(InputChannel):
         @routes.get("/health")
         async def health(request: Request) -> HTTPResponse:
             ready = await self._ready(on_new_message, request.app.ctx.agent)
-            return json({"status": "ready" if ready else "starting"}, status=200 if ready else 503)
+            body: dict[str, Any] = {"status": "ready" if ready else "starting"}
+            messaging = channels()
+            return json(body | ({"channels": messaging} if messaging else {}), status=200 if ready else 503)
 
         @routes.get("/calendar.ics")
         async def calendar(request: Request) -> HTTPResponse:

@@ -25,5 +25,5 @@ def tell(channel: str, state: State) -> None:
 
 
 def channels() -> dict[str, str]:
-    """The state of each messaging channel by its name."""
-    return {name: state.value for name, state in sorted(_states.items())}
+    """The state of each messaging channel that is not off, by its name."""
+    return {name: state.value for name, state in sorted(_states.items()) if state is not State.OFF}

@@ -194,7 +194,7 @@ def services(host: str, port: int, model: Path) -> list[Service]:
         **shared,
         "ACTION_ENDPOINT_URL": f"http://127.0.0.1:{action_port}/webhook",
         # Requests over this are refused with 413 before they are read; the channels' own limit is lower.
-        "SANIC_REQUEST_MAX_SIZE": "65536",
+        "SANIC_REQUEST_MAX_SIZE": "262144",
         "SANIC_FALLBACK_ERROR_FORMAT": "json",
     }
     command = [python, "-m", "bot.runtime.rasa", "run", "--model", str(model), "--interface", host, "--port", str(port)]

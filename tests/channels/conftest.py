@@ -17,7 +17,6 @@ from sanic import Sanic
 
 from bot.channels import core, platform
 from bot.channels.journal import SqlJournal
-from bot.channels.platform import Platform
 from tests.channels.drivers import DRIVERS, Driver, Request, Sent
 from tests.channels.stub import Stub
 
@@ -163,8 +162,3 @@ async def _serve(driver: Driver, scene: Any, bot: Bot, stub: Stub, address: str,
 def golden(name: str) -> Any:
     """A recorded payload."""
     return json.loads((Path(__file__).parent / "golden" / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def make(channel: type[Platform]) -> Platform:
-    """The channel as the server makes it."""
-    return channel.from_credentials(None)

@@ -10,7 +10,7 @@ import json
 import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from slack_sdk.signature import SignatureVerifier
 from twilio.request_validator import RequestValidator
@@ -53,7 +53,6 @@ class Driver(abc.ABC):
     busy: ClassVar[Answer]
     gone: ClassVar[Answer]
     person = "1001"
-    person_field = ""
 
     @abc.abstractmethod
     def sign(self, body: bytes) -> Request:
@@ -109,8 +108,6 @@ class Twilio(Driver):
 
     def sign(self, body: bytes, url: str = "", token: str = "") -> Request:
         fields = dict(pair.split("=", 1) for pair in body.decode().split("&") if "=" in pair)
-        from urllib.parse import unquote_plus
-
         plain = {unquote_plus(key): unquote_plus(value) for key, value in fields.items()}
         validator = RequestValidator(token or self.environment["TWILIO_AUTH_TOKEN"])
         signature = validator.compute_signature(url or self.url, plain)
