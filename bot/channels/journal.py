@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 DEFAULT_FILE = "var/journal.db"
-LEASE = 20.0
+LEASE = 12.0
 """Seconds after which an event that somebody began and never finished may be begun again."""
 
 Entry = dict[str, Any]

@@ -43,6 +43,8 @@ SWEEP = 2.0
 """Seconds between two looks for messages to send again and for events that nobody finished."""
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds before a message is sent again, doubled at each attempt."""
+LONGEST_WAIT = 300.0
+"""Seconds that a platform may ask us to wait."""
 MAX_TRIES = 12
 """Attempts after which a message is recorded as undeliverable: about six minutes; a later answer would only confuse."""
 MAX_TURNS = 3
@@ -388,7 +390,7 @@ class Platform(InputChannel, abc.ABC):
             tell(self.name(), State.DOWN)
             logger.error("A message on %s was not taken: %s.", self.name(), reason)
             wait = min(FIRST_RETRY * 2**parcel.tries, LAST_RETRY)
-            named = error.after if isinstance(error, TryAgain) and error.after else 0.0
+            named = min(error.after or 0.0, LONGEST_WAIT) if isinstance(error, TryAgain) else 0.0
             last = parcel.tries + 1 >= MAX_TRIES
             await self._journal.failed(parcel.id, reason, again_in=None if last else max(wait, named))
         else:

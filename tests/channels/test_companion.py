@@ -1,4 +1,4 @@
-"""The running companion on every platform at once: whole conversations, its API description, and a start without platforms."""
+"""The running companion on every platform at once: whole conversations, its description, a start without platforms."""
 
 from __future__ import annotations
 
