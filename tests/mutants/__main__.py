@@ -20,6 +20,8 @@ from tests.mutants.mutants import MUTANTS, DoesNotFit, Mutant
 WORK = Path("var/mutants")
 FAILED, PASSED = 1, 0
 """Exit codes of pytest; all others mean that it did not get to run the tests."""
+PATIENCE, LEAST = 4, 60.0
+"""Tests that run so many times as long as without the mutant, and at least so many seconds, hang: that is seen too."""
 
 
 def copy_tree(root: Path) -> None:
@@ -43,23 +45,29 @@ def stamp(root: Path) -> None:
     (root / "models" / f"{train.NAME}.json").write_text(json.dumps(fingerprint), encoding="utf-8")
 
 
-def run(tests: tuple[str, ...], root: Path, log: Path, first: bool) -> int:
-    """Pytest's exit code in the copy."""
+def run(tests: tuple[str, ...], root: Path, log: Path, limit: float | None = None) -> int:
+    """Pytest's exit code in the copy; with a limit in seconds it stops at the first failure, and hanging is one."""
     stamp(root)
-    options = ["-q", "-p", "no:cacheprovider", *(["-x"] if first else [])]
+    options = ["-q", "-p", "no:cacheprovider", *(["-x"] if limit else [])]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore", "IL2_MODELS": "models"}
     command = [str(Path(sys.executable)), "-m", "pytest", *tests, *options]
     with log.open("wb") as out:
-        return subprocess.run(command, cwd=root, env=environment, stdout=out, stderr=subprocess.STDOUT).returncode
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return FAILED
 
 
-def check(mutant: Mutant, tree: Path, log: Path) -> str:
+def check(mutant: Mutant, tree: Path, log: Path, limit: float = LEAST) -> str:
     """What became of a mutant: ``caught``, ``lives``, or why that cannot be told."""
     path = tree / mutant.file
     whole = path.read_bytes()
     try:
         mutant.apply(tree)
-        code = run(mutant.tests, tree, log, first=True)
+        code = run(mutant.tests, tree, log, limit)
     except DoesNotFit as error:
         return f"does not fit any more: {error}"
     finally:
@@ -79,16 +87,16 @@ def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     tree = WORK / "tree"
     copy_tree(tree)
-    whole: dict[tuple[str, ...], bool] = {}
+    whole: dict[tuple[str, ...], tuple[bool, float]] = {}
     began, alive = time.monotonic(), []
     for number, mutant in enumerate(chosen, 1):
         log = WORK / f"{number:02}.log"
         if mutant.tests not in whole:
-            whole[mutant.tests] = run(mutant.tests, tree, log, first=False) == PASSED
-        if whole[mutant.tests]:
-            became = check(mutant, tree, log)
-        else:
-            became = f"cannot be told: its tests fail without it, see {log}"
+            start = time.monotonic()
+            passed = run(mutant.tests, tree, log) == PASSED
+            whole[mutant.tests] = passed, max(LEAST, PATIENCE * (time.monotonic() - start))
+        passed, limit = whole[mutant.tests]
+        became = check(mutant, tree, log, limit) if passed else f"cannot be told: its tests fail without it, see {log}"
         if became != "caught":
             alive.append(mutant)
         print(f"{became:8} {mutant.name}", flush=True)
