@@ -1,4 +1,4 @@
-"""The site: the demo page at ``/`` and ``/health``, which answers 200 only once a real message can be answered."""
+"""The site: the pages and the widget, calendar files, and ``/health``: 200 only once a real message can be answered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import time
 import uuid
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from rasa.core.channels.channel import InputChannel, UserMessage
@@ -15,25 +14,13 @@ from sanic.request import Request
 from sanic.response import HTTPResponse, json, raw
 
 from bot import dates, safety
+from bot.channels import pages
 from bot.channels.core import Collector, Handler
 from bot.channels.status import channels
 from bot.content import FAQ
 
 logger = logging.getLogger(__name__)
 
-WEB = Path(__file__).parent.parent / "web"
-PAGES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-}
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 PROBE = "How long is one infusion?"
 PROBE_AGAIN = 20.0
 """Seconds for which a good probe counts."""
@@ -80,19 +67,17 @@ class SiteInput(InputChannel):
                 reason = "Name the days as first_day=2026-10-03, last_dose=... or scan=..., each YYYY-MM-DD."
                 return json({"status": "error", "reason": reason}, status=400)
             disposition = {"Content-Disposition": 'attachment; filename="il2-dates.ics"'}
-            return raw(file, content_type="text/calendar; charset=utf-8", headers={**HEADERS, **disposition})
+            return raw(file, content_type="text/calendar; charset=utf-8", headers={**pages.SECURITY, **disposition})
 
-        for path, (file, kind) in PAGES.items():
+        for path in pages.files():
             if path != "/":
-                routes.add_route(_page(file, kind), path, name=file.replace(".", "_"))
+                routes.add_route(_file, path, name=f"file_{path.strip('/').replace('.', '_')}")
 
         @routes.listener("before_server_start")
         async def front_page(app: Sanic, *_: Any) -> None:
             # Rasa keeps the route "/" for its own greeting, so the page answers before routing.
-            page = _page(*PAGES["/"])
-
             async def serve(request: Request) -> HTTPResponse | None:
-                return await page(request) if request.path == "/" and request.method == "GET" else None
+                return await _file(request) if request.path == "/" and request.method == "GET" else None
 
             app.register_middleware(serve, "request")
 
@@ -120,8 +105,5 @@ class SiteInput(InputChannel):
         return understood
 
 
-def _page(file: str, kind: str) -> Any:
-    async def page(request: Request) -> HTTPResponse:
-        return raw((WEB / file).read_bytes(), content_type=kind, headers=HEADERS)
-
-    return page
+async def _file(request: Request) -> HTTPResponse:
+    return pages.files()[request.path].answer(request)

@@ -1,0 +1,70 @@
+// More: keep the conversation as a file or on paper, or delete it. Copies are made on the device; nothing is sent.
+
+import { MORE, button, focused, h, icon } from "./dom";
+import { Ui } from "./ui";
+
+/** `copy` gives the conversation as text; `erase` deletes it. */
+export function createMenu(ui: Ui, copy: () => string, erase: () => void) {
+  const opener = button(
+    { class: "quiet", "aria-expanded": "false", click: () => toggle(list.hidden) },
+    icon(MORE),
+    h("span", { class: "hidden", "data-text": "more" }),
+  );
+  const entry = (key: string, click: () => void, look?: string) => button({ "data-text": key, class: look, click });
+  const list = h(
+    "div",
+    { class: "menu", hidden: true },
+    entry("save", () => (toggle(false), save(ui.t("file"), copy()))),
+    entry("print", () => (toggle(false), print(ui.t("name"), copy(), element))),
+    entry("delete", () => ask(true)),
+  );
+  const keep = entry("delete_no", () => ask(false));
+  const question = h(
+    "div",
+    { class: "menu", hidden: true, role: "group", "data-label": "delete" },
+    h("p", { "data-text": "delete_ask" }),
+    entry("delete_yes", () => (ask(false), erase()), "danger"),
+    keep,
+  );
+  const element = h("div", {}, list, question);
+
+  function toggle(show: boolean): void {
+    if (!show && element.contains(focused())) opener.focus();
+    list.hidden = !show;
+    question.hidden = true;
+    opener.setAttribute("aria-expanded", `${show}`);
+  }
+
+  function ask(on: boolean): void {
+    toggle(false);
+    question.hidden = !on;
+    if (on) keep.focus();
+  }
+
+  /** Close what is open; false when nothing was. */
+  const close = () => {
+    const was = !list.hidden || !question.hidden;
+    toggle(false);
+    return was;
+  };
+
+  return { opener, element, close };
+}
+
+function save(name: string, text: string): void {
+  const href = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  h("a", { href, download: `${name}.txt` }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 9999);
+}
+
+/** Print the text alone, without the page around it. */
+function print(title: string, text: string, place: Node): void {
+  const frame = h("iframe", { title, class: "hidden", "aria-hidden": "true", tabindex: -1 });
+  place.appendChild(frame);
+  const view = frame.contentWindow!;
+  view.document.title = title;
+  view.document.body.textContent = text;
+  view.document.body.style.whiteSpace = "pre-wrap";
+  view.onafterprint = () => frame.remove();
+  view.print();
+}
