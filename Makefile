@@ -13,17 +13,32 @@ help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .PHONY: run
-run: setup ## set everything up and serve the companion (PORT=5005)
+run: setup widget ## set everything up and serve the companion (PORT=5005)
 	@$(PY) -m bot.runtime.train
 	@exec $(PY) -m bot.runtime.serve
 
 .PHONY: test
-test: setup-dev lint types content ## everything CI runs: checks, unit tests, training, conversations over REST
+test: setup-dev lint types content ## everything CI runs: checks, unit tests, training, conversations over REST, browser
+	@$(PYTHON) bot/runtime/widget.py --check
 	$(PY) -m bot.runtime.rasa data validate --fail-on-warnings --data data/nlu data/stories
 	$(PY) -m bot.runtime.train
 	$(MAKE) --no-print-directory test-stories
 	$(PY) -m pytest tests/unit tests/channels --ignore tests/channels/test_companion.py -n 2 -q
 	$(PY) -m pytest tests/nlu tests/conversations tests/channels/test_companion.py
+	@$(MAKE) --no-print-directory test-browser
+
+.PHONY: test-browser
+test-browser: setup-dev ## the website widget in Chromium, which apt-get installs where it may
+	@$(PY) -m tests.browser.chromium
+	$(PY) -m pytest tests/browser -q
+
+.PHONY: widget
+widget: ## build the website widget from widget/ (Node 20; without it the built one is used)
+	@$(PYTHON) bot/runtime/widget.py
+
+.PHONY: widget-gate
+widget-gate: setup-dev ## the widget's measures as a table: size, speed, axe, keyboard, speech, hostile text, disconnects
+	@$(PY) -m tests.browser.gate
 
 .PHONY: test-stories
 test-stories: ## Rasa's own story tests (tests/test_*.yml) on the trained model
@@ -120,4 +135,4 @@ setup-dev:
 
 .PHONY: clean
 clean: ## remove what can be made again
-	rm -rf .venv .venv-3.1* .tools models var reports .rasa .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-3.1* .tools models var reports widget/node_modules .rasa .mypy_cache .ruff_cache .pytest_cache

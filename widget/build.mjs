@@ -23,12 +23,13 @@ const ALONE = ("lang dir name launcher close input send you transcript waiting f
 /** The texts as a patient reads them who is not known yet, with the numbers of all countries. */
 function builtIn() {
   const { web } = parse(readFileSync(join(root, "data/channels/texts.yml"), "utf8"));
-  const { dial, unknown: numbers } = parse(readFileSync(join(root, "data/clinical/numbers.yml"), "utf8"));
-  const { team, unknown } = dial;
-  const values = { ...numbers, team_number: team[0].toLowerCase() + team.slice(1) };
+  // As maps: a JavaScript object would put a key such as "112" first.
+  const numbers = parse(readFileSync(join(root, "data/clinical/numbers.yml"), "utf8"), { mapAsMap: true });
+  const team = numbers.get("dial").get("team");
+  const values = { ...Object.fromEntries(numbers.get("unknown")), team_number: team[0].toLowerCase() + team.slice(1) };
   const fill = (text) => text.trim().replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const texts = Object.fromEntries(ALONE.map((key) => [key, fill(web[key])]));
-  const emergency = Object.entries(unknown.emergency).map(([label, digits]) => ({ label, tel: `tel:${digits}` }));
+  const emergency = [...numbers.get("dial").get("unknown").get("emergency")].map(([label, digits]) => ({ label, tel: `tel:${digits}` }));
   return { texts, suggestions: [], contact: { team: { label: team, tel: null }, emergency, note: fill(web.note) } };
 }
 

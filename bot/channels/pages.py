@@ -10,6 +10,7 @@ import functools
 import gzip
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -85,7 +86,7 @@ def _filled(name: str) -> bytes:
     """A page with the clinic's details in the place of its ``$names``."""
     clinic = clinics.current()
     details = clinics.details(clinic)
-    lines = [clinics.team_line(clinic), *clinics.public_lines(clinic)]
+    lines: list[Mapping[str, str | None]] = [clinics.team_line(clinic), *clinics.public_lines(clinic)]
     calls = [f'<a href="{escape(str(line["tel"]))}">{escape(str(line["label"]))}</a>' for line in lines if line["tel"]]
     questions = map(escape, texts().suggestions)
     asks = [f'<li><button type="button" data-ask="{question}">{question}</button></li>' for question in questions]

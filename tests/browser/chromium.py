@@ -17,6 +17,11 @@ HOW = (
 )
 
 
+def arguments() -> list[str]:
+    """What Chromium needs on its command line: its own sandbox does not run for root."""
+    return [] if os.geteuid() else ["--no-sandbox"]
+
+
 def find() -> str | None:
     """The path of a Chromium, or None."""
     given = os.environ.get("CHROMIUM")

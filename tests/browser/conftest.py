@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.browser import chromium
+from tests.browser import chromium, measures
 from tests.browser.chat import Chat
-from tests.conversations.conftest import Server, start, stop
+from tests.conversations.conftest import Server, stop
 
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "device_scale_factor": 2}
 
@@ -24,9 +22,7 @@ def browser() -> Iterator[Browser]:
     if not path:
         pytest.skip(chromium.HOW)
     with sync_playwright() as playwright:
-        # Chromium's own sandbox does not run for root.
-        sandbox = [] if os.geteuid() else ["--no-sandbox"]
-        running = playwright.chromium.launch(executable_path=path, args=sandbox)
+        running = playwright.chromium.launch(executable_path=path, args=chromium.arguments())
         yield running
         running.close()
 
@@ -34,11 +30,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The companion with rate limits that a test does not reach."""
-    folder = tmp_path_factory.mktemp("browser")
-    credentials = folder / "credentials.yml"
-    generous = re.sub(r"\d+/minute", "100000/minute", Path("credentials.yml").read_text(encoding="utf-8"))
-    credentials.write_text(generous, encoding="utf-8")
-    running = start(model, folder, IL2_CREDENTIALS=str(credentials))
+    running = measures.serve(model, tmp_path_factory.mktemp("browser"))
     yield running
     stop(running)
 

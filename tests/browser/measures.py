@@ -20,6 +20,7 @@ import axe_playwright_python
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, expect
 
 from tests.browser.chat import MESSAGES, Chat
+from tests.conversations.conftest import Server, start
 
 WIDGET = Path("bot/web/widget.js")
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -29,6 +30,14 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "forced colors": {"color_scheme": "light", "forced_colors": "active"},
 }
 Make = Callable[..., BrowserContext]
+
+
+def serve(model: Path, folder: Path) -> Server:
+    """The companion with rate limits that no measure reaches."""
+    credentials = folder / "credentials.yml"
+    generous = re.sub(r"\d+/minute", "100000/minute", Path("credentials.yml").read_text(encoding="utf-8"))
+    credentials.write_text(generous, encoding="utf-8")
+    return start(model, folder, IL2_CREDENTIALS=str(credentials))
 
 
 # -- weight and speed --------------------------------------------------------------------------------------------------
@@ -417,8 +426,8 @@ def changed_texts(make: Make, home: str, count: int) -> list[str]:
     chat.page.wait_for_timeout(400)
     chat.listen()
     texts, changed = fuzzed(count), []
-    for start in range(0, count, 250):
-        batch = texts[start : start + 250]
+    for first in range(0, count, 250):
+        batch = texts[first : first + 250]
         chat.reply_with(*({"text": text} for text in batch))
         chat.ask("go on")
         shown = chat.part(".message.bot .words").all_text_contents()[-len(batch) :]

@@ -63,7 +63,6 @@ export function createConversation(server: string, store: Store, listener: Liste
         headers,
         body: body && JSON.stringify(body),
         credentials: "omit",
-        referrerPolicy: "no-referrer",
         signal: stop.signal,
       });
       const content = answer.status === 204 ? {} : await answer.json();

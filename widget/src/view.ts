@@ -68,7 +68,7 @@ export function createView({ server, inline, config, tell, signal }: Setting) {
     icon(TALK),
     launcherText,
   );
-  const dock = h("section", { class: "dock", "data-label": "name" });
+  const dock = h("section", { class: "dock", "data-label": "name" }, h("div"), launcher);
   const notice = h("p", { class: "notice", hidden: true });
   const contact = h("div", { class: "contact", role: "group", "data-label": "contact" });
   const hiddenText = (key: string) => h("span", { class: "hidden", "data-text": key });
@@ -153,7 +153,7 @@ export function createView({ server, inline, config, tell, signal }: Setting) {
   function showContact(): void {
     const { team, emergency } = ui.contact;
     contact.replaceChildren(h("b", {}, ui.t("contact")), phones([team, ...emergency]));
-    dock.replaceChildren(phones([team, ...emergency]), launcher);
+    dock.firstChild!.replaceWith(phones([team, ...emergency]));
   }
 
   function showLauncher(): void {
@@ -303,6 +303,7 @@ export function createView({ server, inline, config, tell, signal }: Setting) {
     },
 
     contact(given) {
+      if (JSON.stringify(given) === JSON.stringify(ui.contact)) return; // whoever is on a number stays on it
       ui.contact = given;
       showContact();
     },

@@ -32,7 +32,10 @@ class Companion extends HTMLElement {
       signal,
       inline: this.getAttribute("mode") === "inline",
       config: { ...builtIn, contact: this.#ownContact() },
-      tell: (name, detail) => this.dispatchEvent(new CustomEvent(`il2-${name}`, { bubbles: true, detail })),
+      tell: (name, detail) => {
+        this.dispatchEvent(new CustomEvent(`il2-${name}`, { bubbles: true, detail }));
+        if (name === "open" && !this.#configured) void this.#configure();
+      },
     }));
     const conversation = (this.#conversation = createConversation(server, store, view.listener));
     view.join(conversation);
@@ -61,7 +64,6 @@ class Companion extends HTMLElement {
   /** Open the floating widget and put the cursor into its input. */
   open(): void {
     this.#view?.open();
-    if (!this.#configured) void this.#configure();
   }
 
   close(): void {
@@ -97,11 +99,12 @@ class Companion extends HTMLElement {
     const { team, emergency, note } = builtIn.contact;
     const own = this.getAttribute("team-number");
     const others = this.getAttribute("emergency-numbers");
-    const tel = (number: string) => `tel:${number.replace(/[^+\d]/g, "")}`;
+    const phone = (number: string, label = number) => ({ label, tel: `tel:${number.replace(/[^+\d]/g, "")}` });
+    const named = `${team.label} ${own}`;
     return {
-      team: own ? { label: `${team.label} ${own}`, tel: tel(own) } : team,
-      emergency: others ? others.split(",").map((label) => ({ label: label.trim(), tel: tel(label) })) : emergency,
-      note: own ? note.replace(team.label, `${team.label} ${own}`) : note,
+      team: own ? phone(own, named) : team,
+      emergency: others ? others.split(",").map((number) => phone(number)) : emergency,
+      note: own ? `${note} ${named}.` : note,
     };
   }
 }
