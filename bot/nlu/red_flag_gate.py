@@ -32,10 +32,9 @@ from bot.nlu.selector import TWO_REPLIES, add_entity
 from bot.triage import Assertion, Assessment, Context, Level, assess
 from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Vector
 
-ASKED = "symptom_asked"
-"""Intent whose examples no other component learns."""
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
+_NOT_LEARNT = {*GIVEN, f"{GATE_PREFIX}bystander"} - {"symptom_asked"}
 ORDINARY_EVERY = 3
 SURE = 0.5
 """Score from which the topic classifier's intent counts as well understood."""
@@ -168,11 +167,7 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         ordinary = 0
         for example in training_data.intent_examples:
             label = example.get(INTENT)
-            if (
-                (label in GIVEN and label != ASKED)
-                or label.endswith("_and_question")
-                or label == f"{GATE_PREFIX}bystander"
-            ):
+            if label in _NOT_LEARNT or label.endswith("_and_question"):
                 continue
             if not label.startswith(LEARNT):
                 ordinary += 1

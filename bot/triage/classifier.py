@@ -1,8 +1,8 @@
 """The second detector: learns from labelled sentences how reports differ from everything else.
 
-It sees meaning (sentence vectors) and the frame of a symptom where the wording rules see words, so the two miss different
-sentences. The evidence of both is weighed for the whole message and for each of its first sentences; the strongest
-counts, so that nothing said beside a report can talk it down (docs/decisions/0007-two-detectors.md).
+It sees meaning (sentence vectors) and the frame of a symptom where the wording rules see words, so the two miss
+different sentences. The evidence of both is weighed for the whole message and for each of its first sentences; the
+strongest counts, so that nothing said beside a report can talk it down (docs/decisions/0007-two-detectors.md).
 """
 
 from __future__ import annotations
