@@ -189,13 +189,13 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         for message in messages:
             text = message.get(TEXT) or ""
             before = message.get(INTENT) or {"name": "not_understood", "confidence": 0.0}
-            # "I have called them" speaks of the call, not of the symptom before it.
-            calls = before["name"] in ACKNOWLEDGES or (message.get("choice") or {}).get("called", False)
+            # "I have called them" speaks of the call, not of the symptom before it; "they're back" only looks like it.
+            acknowledges = before["name"] in ACKNOWLEDGES and before["confidence"] >= SURE
+            calls = acknowledges or (message.get("choice") or {}).get("called", False)
             context = triage_context(replace(talk, open_symptoms=(), previous=()) if calls else talk)
             # A pressed topic button asks about the topic, whatever its title says.
             pressed = before["name"] == FAQ and text in talk.buttons
             assessment = Assessment(Level.NONE) if pressed else assess(text, context)
-            acknowledges = before["name"] in ACKNOWLEDGES and before["confidence"] >= SURE
             if self._classifier is not None and text and not (acknowledges or pressed):
                 assessment = self._classifier.judge(assessment, text, _reader(message))
             message.set("asked_for", before["name"], add_to_output=True)

@@ -53,7 +53,7 @@ CRISIS_SYMPTOM, CRISIS_ROW = "suicide", 13
 MAX_SENTENCES = 4
 LEAST_CRISIS = 0.4
 """Score of the crisis label below which no crisis is seen."""
-_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
+_SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\d))+[.!?;\n]*")
 
 Vector = npt.NDArray[np.float32]
 Read = Callable[[str], tuple[str, Vector]]
