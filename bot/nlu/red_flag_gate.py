@@ -32,10 +32,9 @@ from bot.nlu.selector import TWO_REPLIES, add_entity
 from bot.triage import Assertion, Assessment, Context, Level, assess
 from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Vector
 
-ASKED = "symptom_asked"
-"""Intent whose examples no other component learns."""
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
+_NOT_LEARNT = {*GIVEN, f"{GATE_PREFIX}bystander"} - {"symptom_asked"}
 ORDINARY_EVERY = 3
 SURE = 0.5
 """Score from which the topic classifier's intent counts as well understood."""
@@ -168,11 +167,7 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         ordinary = 0
         for example in training_data.intent_examples:
             label = example.get(INTENT)
-            if (
-                (label in GIVEN and label != ASKED)
-                or label.endswith("_and_question")
-                or label == f"{GATE_PREFIX}bystander"
-            ):
+            if label in _NOT_LEARNT or label.endswith("_and_question"):
                 continue
             if not label.startswith(LEARNT):
                 ordinary += 1
@@ -194,13 +189,13 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         for message in messages:
             text = message.get(TEXT) or ""
             before = message.get(INTENT) or {"name": "not_understood", "confidence": 0.0}
-            # "I have called them" speaks of the call, not of the symptom before it.
-            calls = before["name"] in ACKNOWLEDGES or (message.get("choice") or {}).get("called", False)
+            # "I have called them" speaks of the call, not of the symptom before it; "they're back" only looks like it.
+            acknowledges = before["name"] in ACKNOWLEDGES and before["confidence"] >= SURE
+            calls = acknowledges or (message.get("choice") or {}).get("called", False)
             context = triage_context(replace(talk, open_symptoms=(), previous=()) if calls else talk)
             # A pressed topic button asks about the topic, whatever its title says.
             pressed = before["name"] == FAQ and text in talk.buttons
             assessment = Assessment(Level.NONE) if pressed else assess(text, context)
-            acknowledges = before["name"] in ACKNOWLEDGES and before["confidence"] >= SURE
             if self._classifier is not None and text and not (acknowledges or pressed):
                 assessment = self._classifier.judge(assessment, text, _reader(message))
             message.set("asked_for", before["name"], add_to_output=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -17,6 +18,7 @@ from bot.triage.symptoms import Message, Reader
 
 FEVER = "fever"
 MAX_READINGS = 20
+_TEMPERATURE = re.compile(r"(?<![\d.,:/])(?:3[5-9]|4[0-2])[.,]\d(?![\d.,:/%])")
 
 
 class Triage:
@@ -79,7 +81,18 @@ class Triage:
             found = bare_reading(message.normalised.text, kind)
             if found is not None:
                 return [found]
-        return []
+        return self._unnamed_temperature(message)
+
+    def _unnamed_temperature(self, message: Message) -> list[Reading]:
+        """A lone "37.6" in a message that speaks of a fever or a thermometer."""
+        text = message.normalised.text
+        numbers = list(_TEMPERATURE.finditer(text))
+        talk = {word for word in self._rules.families.get("temperature_talk", ()) if word.isalpha()}
+        if len(numbers) != 1 or not any(token.word in talk for token in message.tokens):
+            return []
+        begin, end = numbers[0].span()
+        found = bare_reading(numbers[0][0], "temperature")
+        return [] if found is None else [replace(found, span=(begin, end), text=text[begin:end])]
 
     def _measured(
         self,

@@ -1,8 +1,8 @@
 """The second detector: learns from labelled sentences how reports differ from everything else.
 
-It sees meaning (sentence vectors) and the frame of a symptom where the wording rules see words, so the two miss different
-sentences. The evidence of both is weighed for the whole message and for each of its first sentences; the strongest
-counts, so that nothing said beside a report can talk it down (docs/decisions/0007-two-detectors.md).
+It sees meaning (sentence vectors) and the frame of a symptom where the wording rules see words, so the two miss
+different sentences. The evidence of both is weighed for the whole message and for each of its first sentences; the
+strongest counts, so that nothing said beside a report can talk it down (docs/decisions/0007-two-detectors.md).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CRISIS_SYMPTOM, CRISIS_ROW = "suicide", 13
 MAX_SENTENCES = 4
 LEAST_CRISIS = 0.4
 """Score of the crisis label below which no crisis is seen."""
-_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
+_SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\d))+[.!?;\n]*")
 
 Vector = npt.NDArray[np.float32]
 Read = Callable[[str], tuple[str, Vector]]

@@ -1,8 +1,8 @@
 """Weighs the evidence of the wording rules and of the learnt detectors into one level.
 
 Three small logistic formulas over the same named features: is it a report at all; if so, an emergency; if not that,
-urgent rather than soon. Their weights stand in ``data/clinical/weighing.yml`` and can be read there one by one; they were
-fitted on the development sets by ``python -m tests.nlu.fit_weighing``.
+urgent rather than soon. Their weights stand in ``data/clinical/weighing.yml`` and can be read there one by one; they
+were fitted on the development sets by ``python -m tests.nlu.fit_weighing``.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Weighing:
 
     Attributes:
         formulas: for each of :data:`FORMULAS` the weight of each feature; ``bias`` is the constant.
-        lines: ``report``: probability from which a message is a report; ``sentence``: the same for one of its sentences.
-            ``doubt``: both, where the wording rules saw an emergency. ``emergency`` and ``urgent``: probability from which a
-            report has that level.
+        lines: ``report``: probability from which a message is a report; ``sentence``: the same for one of its
+            sentences. ``doubt``: both, where the wording rules saw an emergency. ``emergency`` and ``urgent``:
+            probability from which a report has that level.
     """
 
     formulas: Mapping[str, Mapping[str, float]]
