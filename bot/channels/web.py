@@ -61,7 +61,7 @@ class Limits:
     messages_per_conversation: str = "30/minute"
     conversations_per_address: str = "30/minute"
     calls_per_address: str = "300/minute"
-    store: str = "async+memory://"
+    store: str = "memory://"
 
 
 class Collected(Collector):
