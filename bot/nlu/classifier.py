@@ -65,12 +65,12 @@ class Scope:
         words: weight of the logarithm of the number of words; a long message is more often about a life than a leaflet.
     """
 
-    bias: float = -3.35
-    best: float = 5.59
-    balance: float = 1.82
-    against: float = -6.85
-    declines: float = -4.88
-    words: float = 1.26
+    bias: float = -5.92
+    best: float = 7.91
+    balance: float = 2.19
+    against: float = -6.69
+    declines: float = -4.91
+    words: float = 1.84
 
     def probability(self, labels: Iterable[Ranked], words: int) -> float:
         """The probability for a ranking of a text of so many words."""

@@ -13,11 +13,11 @@ MAX_LEANING = 10
 
 _SENTENCE = re.compile(r"(?<=[?!.;\n])\s+|\n+")
 _BEGINS = (
-    r"(?:can|could|do|does|did|is|are|am|will|would|should|shall|may|must|what|when|where|which|who|why|how|if|whether|any)"
+    r"(?:can|could|do|does|did|is|are|am|will|would|should|shall|may|must|what|when|where|which|who|why|how|if|whether|any|about|whoever)"
     r"(?:'?s|n't)?"
 )
 _JOIN = re.compile(
-    rf"(?:,\s*|\s+)(?:and also|and|also|plus|then|oh and|another thing|or)\s+(?=(?:also\s+)?{_BEGINS}\b)"
+    rf"(?:,\s*|\s+)(?:and also|and|n|also|plus|then|oh and|another thing|or)\s+(?=(?:also\s+)?{_BEGINS}\b)"
     rf"|,\s+(?={_BEGINS}(?:\s+\S+){{2,}})|\s+[+&]\s+",
     re.IGNORECASE,
 )
@@ -53,8 +53,17 @@ def questions(text: str) -> list[str]:
 
 def leans(text: str) -> bool:
     """Whether a message names no subject of its own, as in "and for how long?" or "does my wife have to as well?"."""
-    words = re.findall(r"[a-z]+", text.lower().replace("'", "").replace("\u2019", ""))
+    words = _words(text)
     return bool(words) and len(words) <= MAX_LEANING and _SMALL_WORDS.issuperset(words)
+
+
+def subjects(text: str) -> frozenset[str]:
+    """The words of a text that may name a subject, in lower case."""
+    return frozenset(_words(text)) - _SMALL_WORDS
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", text.lower().replace("'", "").replace("\u2019", ""))
 
 
 def asks(text: str) -> bool:

@@ -196,7 +196,7 @@ class RedFlagGate(GraphComponent, IntentClassifier):
             # A pressed topic button asks about the topic, whatever its title says.
             pressed = before["name"] == FAQ and text in talk.buttons
             assessment = Assessment(Level.NONE) if pressed else assess(text, context)
-            if self._classifier is not None and text and not (acknowledges or pressed):
+            if self._classifier is not None and text and not (calls or pressed):
                 assessment = self._classifier.judge(assessment, text, _reader(message))
             message.set("asked_for", before["name"], add_to_output=True)
             message.set("assessment", describe(assessment), add_to_output=True)

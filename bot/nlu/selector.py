@@ -7,6 +7,7 @@ confidence 0.1 would be given (https://github.com/RasaHQ/rasa/issues/9751). It w
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +31,8 @@ from bot.ranker import Ranked
 
 RETRIEVAL = (FAQ, "decline", "chitchat", "followup")
 DECLINE = "decline"
+ORDERS = "decline/prompt_injection"
+"""Orders to the companion itself; nothing of a message that holds some is answered."""
 TWO_REPLIES = ("two_answers", "answer_and_decline", "decline_and_answer")
 """Intents that two replies answer."""
 SLOT_INTENTS = {
@@ -40,6 +43,8 @@ SLOT_INTENTS = {
 }
 LEANING = ("other_one", "correction", "for_partner", "at_home", "in_hospital")
 """Follow-ups that ask for another answer near the last one."""
+WHOLE = 0.5
+"""Weight of a label in the whole message where a part is judged."""
 CONTEXT_WORDS = 8
 """A message of more words is understood on its own."""
 
@@ -60,7 +65,7 @@ class Bands:
             sentence ("what can I put on it") is near to anything.
     """
 
-    answer: float = 0.55
+    answer: float = 0.5
     offer: float = 0.25
     other: float = 0.15
     sibling: float = 0.5
@@ -97,20 +102,23 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     after = _after_the_call(text, candidates, talk, bands)
     if after:
         rest = choose(*after, talk, catalogue, bands)
-        return replace(rest, called=True) if rest.intent in (FAQ, *TWO_REPLIES) else Choice(CALLED, 1.0)
+        if rest.intent in (FAQ, *TWO_REPLIES):
+            return replace(rest, called=True)
 
     whole = candidates.whole
     top = whole.labels[0]
     kind = top.label.partition("/")[0]
     if kind == "followup" and top.score >= bands.other:
-        return _follow_up(top, candidates, talk, catalogue, bands)
+        return _follow_up(text, top, candidates, talk, catalogue, bands)
     if kind not in (FAQ, "decline") and top.score >= bands.other and whole.scope < bands.answer:
         return Choice(kind, top.score, (top.label,))
     if (kind == FAQ or top.score < bands.plain) and parts.leans(text):
-        sibling = _in_the_same_topic(candidates, talk, catalogue, bands)
-        if sibling:
-            return Choice(FAQ, sibling.score, (sibling.label,))
-    several = _several(candidates, bands)
+        close = _in_the_same_topic(candidates, talk, catalogue, bands)
+        if close:
+            return Choice(FAQ, close.score, (close.label,))
+    if any(part.labels[0].label == ORDERS and part.labels[0].score >= bands.plain for part in candidates.parts):
+        return Choice(DECLINE, 1.0, (ORDERS,))
+    several = _several(text, candidates, bands)
     if len(several) == 2:
         return Choice(_two(several), whole.scope, several)
     if whole.scope >= bands.answer:
@@ -172,15 +180,16 @@ def _two(labels: Sequence[str]) -> str:
     return "answer_and_decline" if kinds[0] == FAQ else "decline_and_answer"
 
 
-def _several(candidates: Candidates, bands: Bands) -> tuple[str, ...]:
+def _several(text: str, candidates: Candidates, bands: Bands) -> tuple[str, ...]:
     """What answers the parts that are surely questions of their own, at most two labels, in order.
 
-    Two answers come before an answer and a decline; two declines are one.
+    Beside a part that asks, one that tells is no question. Two answers come before an answer and a decline; two
+    declines are one.
     """
-    whole = {ranked.label: ranked.score for ranked in candidates.whole.labels}
+    whole: dict[str, float] = defaultdict(float, {r.label: r.score for r in candidates.whole.labels})
     found = []
-    for part in candidates.parts:
-        best = max(part.labels[:5], key=lambda ranked: ranked.score + max(0.0, whole[ranked.label]))
+    for part in _asking(text, candidates.parts):
+        best = max(part.labels[:5], key=lambda ranked: ranked.score + WHOLE * max(0.0, whole[ranked.label]))
         kind = best.label.partition("/")[0]
         declined = kind == DECLINE and best.score >= bands.plain and whole[best.label] >= bands.shared
         if declined or (kind == FAQ and _belongs(part.scope, whole[best.label], candidates.whole.scope, bands)):
@@ -189,9 +198,15 @@ def _several(candidates: Candidates, bands: Bands) -> tuple[str, ...]:
     answers = tuple(label for label in labels if label.startswith(f"{FAQ}/"))
     if len(answers) != 1:
         return answers[:2]
-    if candidates.whole.scope < bands.offer:
+    if whole[answers[0]] < bands.sibling * candidates.whole.labels[0].score:
         return answers  # the message is about something else
     return labels[:2] if answers[0] in labels[:2] else (labels[0], answers[0])
+
+
+def _asking(text: str, rankings: Sequence[Ranking]) -> Sequence[Ranking]:
+    pieces = parts.questions(text)
+    asking = [ranking for piece, ranking in zip(pieces, rankings, strict=False) if parts.asks(piece)]
+    return asking or rankings
 
 
 def _belongs(part: float, score: float, whole: float, bands: Bands) -> bool:
@@ -201,7 +216,9 @@ def _belongs(part: float, score: float, whole: float, bands: Bands) -> bool:
     return score >= bands.partly and whole >= bands.answer and part >= bands.offer / 2
 
 
-def _follow_up(top: Ranked, candidates: Candidates, talk: Conversation, catalogue: Catalogue, bands: Bands) -> Choice:
+def _follow_up(
+    text: str, top: Ranked, candidates: Candidates, talk: Conversation, catalogue: Catalogue, bands: Bands
+) -> Choice:
     kind = top.label.partition("/")[2]
     last = catalogue.get(talk.last_answers[-1]) if talk.last_answers else None
     plain = Choice("followup", top.score, (top.label,))
@@ -211,7 +228,8 @@ def _follow_up(top: Ranked, candidates: Candidates, talk: Conversation, catalogu
         following = [a for a in _neighbours(last, catalogue) if a not in talk.given]
         return Choice(FAQ, 1.0, (following[0],)) if following else plain
     nearby = candidates.in_context
-    if nearby is None or kind not in LEANING:
+    says_so = {"at_home": last.home, "in_hospital": last.hospital}.get(kind)
+    if nearby is None or says_so or kind not in LEANING:
         return plain
     others = [r for r in nearby.labels if r.label.startswith(f"{FAQ}/") and r.label != last.id]
     same = [r for r in others if catalogue.answers[r.label].topic == last.topic]
@@ -222,6 +240,7 @@ def _follow_up(top: Ranked, candidates: Candidates, talk: Conversation, catalogu
     if kind == "for_partner":
         close = [r for r in same if r.score >= bands.sibling * max(r.score for r in nearby.labels)]
         return Choice(FAQ, nearby.scope, (close[0].label,)) if close else plain
+    same.sort(key=lambda r: not parts.subjects(text) & parts.subjects(catalogue.answers[r.label].title))
     return Choice("offer_choices", top.score, offers=tuple(r.label for r in same[:3])) if same else plain
 
 

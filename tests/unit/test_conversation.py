@@ -44,6 +44,12 @@ def test_no_tracker_and_no_events_are_an_empty_conversation() -> None:
     assert _talk() == Conversation()
 
 
+def test_a_call_told_beside_a_question_ends_the_open_contact() -> None:
+    said = UserUttered("called, and wine?", {"name": "faq"}, parse_data={"choice": {"called": True}})  # type: ignore[arg-type, typeddict-item]
+    assert _talk(*_contact("urgent")).contact_level == "urgent"
+    assert _talk(*_contact("urgent"), said).contact_level == ""
+
+
 # -- what was said ---------------------------------------------------------------------------------
 
 

@@ -265,6 +265,21 @@ def test_the_second_answer_is_the_second_one_that_was_chosen(compose: Compose) -
     assert message["text"].startswith("No beer.")
 
 
+def test_an_answer_may_ask_for_the_country_until_it_is_known(compose: Compose) -> None:
+    responses = copy.deepcopy(RESPONSES)
+    responses["utter_faq/beer"][0]["metadata"]["asks"] = "country"
+    message = compose("utter_faq/beer", _user(), responses=responses)
+    assert message["asks"] == "country"
+    assert "Which country?" in message["text"]
+    assert "Which country?" not in compose("utter_faq/beer", UK, _user(), responses=responses)["text"]
+
+
+@pytest.mark.parametrize("intent", ["two_answers", "answer_and_decline", "decline_and_answer"])
+def test_of_two_replies_the_second_carries_the_next_topics(compose: Compose, intent: str) -> None:
+    assert not compose("utter_faq/wine", _user("both", intent)).get("buttons")
+    assert compose("utter_faq/wine", _user("both", intent), _said("utter_decline/dose", ""))["buttons"]
+
+
 # -- plain responses -------------------------------------------------------------------------------
 
 
@@ -379,8 +394,8 @@ def test_another_language_names_the_clinics_number_without_english_words(compose
         ("why", "It irritates the mouth.\n\nThe leaflets differ."),
         ("sources", "See below.\n\nThe leaflets differ."),
         ("how_sure", "They disagree. Not signed off.\n\nThe leaflets differ."),
-        ("at_home", "Nothing to at_home."),
-        ("in_hospital", "Nothing to in_hospital."),
+        ("at_home", WINE_TEXT),
+        ("in_hospital", WINE_TEXT),
         ("more", "Nothing to more."),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -104,13 +105,14 @@ def test_a_decline_that_ranks_first_still_gives_way_to_a_question_in_scope() -> 
 
 def test_two_questions_in_one_message_get_two_answers_in_their_order() -> None:
     parts = (_ranking(0.9, faq_driving=0.9), _ranking(0.7, faq_wine=0.9))
-    choice = _choose(_ranking(0.8, faq_wine=0.6), parts=parts)
+    choice = _choose(_ranking(0.8, faq_wine=0.6, faq_driving=0.3), parts=parts)
     assert (choice.intent, choice.labels) == ("two_answers", ("faq/driving", "faq/wine"))
 
 
 def test_of_three_questions_the_first_two_are_answered() -> None:
     parts = tuple(_ranking(0.9, **{f"faq_{name}": 0.9}) for name in ("beer", "wine", "driving"))
-    assert _choose(_ranking(0.8, faq_wine=0.6), parts=parts).labels == ("faq/beer", "faq/wine")
+    whole = _ranking(0.8, faq_wine=0.6, faq_driving=0.3, faq_beer=0.2)
+    assert _choose(whole, parts=parts).labels == ("faq/beer", "faq/wine")
 
 
 def test_a_part_that_is_no_sure_question_does_not_count() -> None:
@@ -124,8 +126,49 @@ def test_the_same_question_twice_gets_one_answer() -> None:
 
 
 def test_a_sure_part_answers_a_message_that_is_not_sure_as_a_whole() -> None:
-    choice = _choose(_ranking(0.4, faq_beer=0.3), parts=(UNSURE, _ranking(0.9, faq_wine=0.9)))
+    choice = _choose(_ranking(0.4, faq_beer=0.3, faq_wine=0.2), parts=(UNSURE, _ranking(0.9, faq_wine=0.9)))
     assert (choice.intent, choice.labels) == ("faq", ("faq/wine",))
+
+
+def test_a_part_torn_out_of_its_sentence_counts_only_with_the_whole_message() -> None:
+    parts = (_ranking(0.9, faq_wine=0.9), _ranking(0.9, faq_driving=0.9))
+    assert _choose(_ranking(0.9, faq_wine=0.9, faq_driving=0.09), parts=parts).labels == ("faq/wine",)
+    assert _choose(_ranking(0.9, faq_wine=0.9, faq_driving=0.1), parts=parts).labels == ("faq/wine", "faq/driving")
+
+
+def test_a_part_that_the_whole_message_vouches_for_need_not_be_sure_alone() -> None:
+    parts = (_ranking(0.9, faq_wine=0.9), _ranking(0.2, faq_driving=0.3))
+    assert _choose(_ranking(0.9, faq_wine=0.9, faq_driving=0.2), parts=parts).labels == ("faq/wine", "faq/driving")
+    assert _choose(_ranking(0.9, faq_wine=0.9, faq_driving=0.19), parts=parts).labels == ("faq/wine",)
+
+
+def test_beside_a_part_that_asks_a_part_that_tells_is_no_question() -> None:
+    parts = (_ranking(0.9, faq_driving=0.9), _ranking(0.9, faq_wine=0.9))
+    whole = _ranking(0.9, faq_wine=0.9, faq_driving=0.3)
+    assert _choose(whole, "He drives us every day. Can I drink wine?", parts).labels == ("faq/wine",)
+    assert _choose(whole, "Can he drive us? Can I drink wine?", parts).labels == ("faq/driving", "faq/wine")
+
+
+@pytest.mark.parametrize(
+    ("order", "intent"), [(("wine", "dose"), "answer_and_decline"), (("dose", "wine"), "decline_and_answer")]
+)
+def test_an_answer_and_a_decline_stand_side_by_side(order: tuple[str, str], intent: str) -> None:
+    by_name = {"wine": _ranking(0.9, faq_wine=0.9), "dose": _ranking(0.1, decline_dose=0.8)}
+    whole = _ranking(0.4, decline_dose=0.5, faq_wine=0.4)
+    choice = _choose(whole, parts=tuple(by_name[name] for name in order))
+    assert choice.intent == intent
+    assert set(choice.labels) == {"faq/wine", "decline/dose"}
+
+
+def test_an_answer_that_is_far_from_the_whole_message_does_not_stand_beside_a_decline() -> None:
+    parts = (_ranking(0.1, decline_dose=0.8), _ranking(0.9, faq_wine=0.9))
+    assert _choose(_ranking(0.1, decline_dose=0.8, faq_wine=0.2), parts=parts).intent == "decline"
+
+
+def test_nothing_is_answered_beside_orders_to_the_companion() -> None:
+    orders = _ranking(0.1, decline_prompt_injection=0.8)
+    choice = _choose(_ranking(0.9, faq_wine=0.9), parts=(orders, _ranking(0.9, faq_wine=0.9)))
+    assert choice == Choice("decline", 1.0, ("decline/prompt_injection",))
 
 
 @pytest.mark.parametrize(("second", "labels"), [(0.45, 2), (0.46, 2), (0.44, 1)])
@@ -177,17 +220,55 @@ def test_a_long_question_is_understood_on_its_own() -> None:
 
 
 def test_a_sure_question_is_not_bent_by_the_last_answer() -> None:
-    choice = _choose(_ranking(0.9, faq_driving=0.9), context=BEER_NEXT, **AFTER_WINE)
+    choice = _choose(_ranking(0.9, faq_driving=0.9), "and in the car", context=BEER_NEXT, **AFTER_WINE)
     assert choice.labels == ("faq/driving",)
 
 
 def test_a_context_that_is_not_sure_does_not_count() -> None:
-    choice = _choose(_ranking(0.4, faq_driving=0.3), context=_ranking(0.5, faq_beer=0.9), **AFTER_WINE)
+    context = _ranking(0.5, faq_beer=0.9)
+    choice = _choose(_ranking(0.4, faq_driving=0.3), "and in the car", context=context, **AFTER_WINE)
     assert choice.intent == "offer_choices"
 
 
 def test_thanks_after_an_answer_are_thanks() -> None:
     assert _choose(_ranking(0.1, chitchat_thanks=0.8), "thanks", context=BEER_NEXT, **AFTER_WINE).intent == "chitchat"
+
+
+def test_a_question_without_a_subject_stays_with_the_topic_of_the_last_answer() -> None:
+    choice = _choose(
+        _ranking(0.9, faq_driving=0.9), "and for how long?", context=_ranking(0.4, faq_beer=0.3), **AFTER_WINE
+    )
+    assert choice.labels == ("faq/beer",)
+
+
+@pytest.mark.parametrize("context", [_ranking(0.2, faq_beer=0.9), _ranking(0.9, faq_driving=0.9), None])
+def test_a_question_without_a_subject_stands_alone_where_nothing_near_is_sure(context: Ranking | None) -> None:
+    choice = _choose(_ranking(0.9, faq_diarrhea=0.9), "and for how long?", context=context, **AFTER_WINE)
+    assert choice.labels == ("faq/diarrhea",)
+
+
+# -- after a call ----------------------------------------------------------------------------------
+
+CALLED_AND_ASKED = (_ranking(0.1, called_team=0.9), _ranking(0.9, faq_beer=0.9))
+CALL_AND_QUESTION = "I have called them. What about beer?"
+
+
+def test_a_question_after_a_call_is_answered_and_the_call_is_noted() -> None:
+    choice = _choose(_ranking(0.5, faq_beer=0.4), CALL_AND_QUESTION, CALLED_AND_ASKED, contact_level="urgent")
+    assert (choice.intent, choice.labels, choice.called) == ("faq", ("faq/beer",), True)
+
+
+def test_a_call_is_noted_only_where_one_is_awaited_and_surely_told() -> None:
+    whole = _ranking(0.8, faq_beer=0.8)
+    assert not _choose(whole, CALL_AND_QUESTION, CALLED_AND_ASKED).called
+    unsure = (_ranking(0.1, called_team=0.49), CALLED_AND_ASKED[1])
+    assert not _choose(whole, CALL_AND_QUESTION, unsure, contact_level="urgent").called
+
+
+def test_what_follows_a_call_and_is_no_question_is_read_as_a_whole() -> None:
+    parts = (CALLED_AND_ASKED[0], _ranking(0.1, thanks=0.1))
+    choice = _choose(_ranking(0.1, called_team=0.7), CALL_AND_QUESTION, parts, contact_level="urgent")
+    assert (choice.intent, choice.called) == ("called_team", False)
 
 
 # -- follow-ups ------------------------------------------------------------------------------------
@@ -201,10 +282,20 @@ def test_a_follow_up_without_an_answer_before_it_stays_a_follow_up(kind: str) ->
     assert choice == Choice("followup", 0.9, (f"followup/{kind}",))
 
 
-@pytest.mark.parametrize("kind", ["repeat", "simpler", "why", "sources", "how_sure", "at_home", "in_hospital"])
+@pytest.mark.parametrize("kind", ["repeat", "simpler", "why", "sources", "how_sure"])
 def test_a_follow_up_on_the_last_answer_is_for_the_reply_to_work_out(kind: str) -> None:
     choice = _choose(_ranking(0.1, **{f"followup_{kind}": 0.9}), context=BEER_NEXT, **AFTER_WINE)
     assert choice == Choice("followup", 0.9, (f"followup/{kind}",))
+
+
+@pytest.mark.parametrize("kind", ["at_home", "in_hospital"])
+def test_another_place_gives_what_the_last_answer_says_of_it_or_an_answer_that_is_near(kind: str) -> None:
+    asked = _ranking(0.1, **{f"followup_{kind}": 0.9})
+    assert _choose(asked, context=BEER_NEXT, **AFTER_WINE).labels == ("faq/beer",)
+    told = dataclasses.replace(CATALOGUE.answers["faq/wine"], home="None.", hospital="None.")
+    catalogue = Catalogue([told, *(a for a in CATALOGUE.answers.values() if a.id != told.id)])
+    choice = choose(QUESTION, Candidates(asked, (), BEER_NEXT), Conversation(**AFTER_WINE), catalogue, BANDS)
+    assert choice.labels == (f"followup/{kind}",)
 
 
 def test_a_faint_follow_up_is_none() -> None:
@@ -235,6 +326,19 @@ def test_the_other_one_offers_its_neighbors_where_it_is_not_sure(kind: str) -> N
     choice = _choose(_ranking(0.1, **{f"followup_{kind}": 0.9}), context=context, **AFTER_WINE)
     assert choice.intent == "offer_choices"
     assert choice.offers == ("faq/cider", "faq/beer")
+
+
+def test_the_other_one_offers_first_what_shares_its_words() -> None:
+    context = _ranking(0.3, faq_wine=0.9, faq_driving=0.8, faq_cider=0.7, faq_beer=0.6)
+    choice = _choose(_ranking(0.1, followup_other_one=0.9), "no, the beer one", context=context, **AFTER_WINE)
+    assert choice.offers == ("faq/beer", "faq/cider")
+
+
+@pytest.mark.parametrize(("score", "labels"), [(0.45, ("faq/beer",)), (0.4, ("followup/for_partner",))])
+def test_for_my_partner_gives_a_near_answer_of_the_topic(score: float, labels: tuple[str, ...]) -> None:
+    context = _ranking(0.3, faq_wine=0.9, faq_beer=score)
+    text = "and what of my husband, is it the same with him then or not at all"
+    assert _choose(_ranking(0.1, followup_for_partner=0.9), text, context=context, **AFTER_WINE).labels == labels
 
 
 def test_the_other_one_is_never_the_answer_just_given() -> None:
@@ -284,10 +388,10 @@ def test_a_decline_is_found_although_an_answer_is_near() -> None:
 
 def test_offers_and_language_are_passed_on() -> None:
     offered = _processed(QUESTION, Candidates(_ranking(0.4, faq_wine=0.5, faq_beer=0.3, faq_cider=0.2)))
-    assert offered.get("choice") == {"offers": ["faq/wine", "faq/beer", "faq/cider"], "detail": ""}
+    assert offered.get("choice") == {"offers": ["faq/wine", "faq/beer", "faq/cider"], "detail": "", "called": False}
     polish = _processed("Mam gorączkę i nie mogę oddychać", Candidates(UNSURE))
     assert polish.get(INTENT)["name"] == "other_language"
-    assert polish.get("choice") == {"offers": [], "detail": "pl"}
+    assert polish.get("choice") == {"offers": [], "detail": "pl", "called": False}
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,10 @@ def test_a_typing_error_becomes_the_word_that_was_meant(speller: Speller, typed:
     assert speller.repair(typed) == meant
 
 
+def test_words_of_text_messages_are_written_out(speller: Speller) -> None:
+    assert [speller.repair(word) for word in ("wot", "Wats", "ur", "wich")] == ["what", "what's", "your", "which"]
+
+
 @pytest.mark.parametrize("word", ["fever", "Fever", "NAUSEA", "proleukin"])
 def test_a_known_word_stays_and_becomes_lower_case(speller: Speller, word: str) -> None:
     assert speller.repair(word) == word.lower()
