@@ -6,7 +6,12 @@ import pytest
 
 from bot.triage import Level, assess
 
-URGENT_ALONE = ("my heart is racing", "I am short of breath walking", "my calf is swollen and hot", "I have a fever of 38.5")
+URGENT_ALONE = (
+    "my heart is racing",
+    "I am short of breath walking",
+    "my calf is swollen and hot",
+    "I have a fever of 38.5",
+)
 
 
 @pytest.mark.parametrize("text", URGENT_ALONE)
