@@ -132,7 +132,14 @@ class ReportClassifier:
 
     def _is_report(self, piece: Piece, level: Level, *, whole: bool) -> bool:
         """Whether a piece, which may be the whole message, is likely enough a report; ``level``: by the rules."""
-        line = "doubt" if level is Level.EMERGENCY else "report" if whole else "sentence"
+        if level is Level.EMERGENCY:
+            line = "doubt"
+        elif (
+            whole or piece.features["rules_symptoms"]
+        ):  # what the rules saw counts as much among other sentences as alone
+            line = "report"
+        else:
+            line = "sentence"
         return self._weighing.probability("report", piece.features) >= self._weighing.lines[line]
 
     def pieces(self, assessment: Assessment, text: str, read: Read) -> list[Piece]:

@@ -224,10 +224,9 @@ _DICTATED = {
     ("new", "line"): "\n", ("new", "paragraph"): "\n", ("comma",): ",",
 }  # fmt: skip
 _PERIOD_IS_MEANT_AFTER = frozenset(
-    (
-        "my a the her your no late missed heavy first last any this that next of have had get got normal irregular "
-        "painful light overdue rest treatment waiting trial long short proper usual monthly"
-    ).split()
+    {"my", "a", "the", "her", "your", "no", "late", "missed", "heavy", "first", "last", "any", "this", "that", "next"}
+    | {"of", "have", "had", "get", "got", "normal", "irregular", "painful", "light", "overdue", "rest", "treatment"}
+    | {"waiting", "trial", "long", "short", "proper", "usual", "monthly"}
 )
 
 

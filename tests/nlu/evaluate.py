@@ -303,19 +303,46 @@ async def evaluate(agent: Any, kind: str) -> list[Figure]:
     return figures(await outcomes(agent, kind, rank=False))
 
 
+def gate_times(agent: Any, kind: str, most: int = 200) -> list[float]:
+    """Milliseconds that the red-flag gate adds to each of the first messages of the red-flag sets, ascending."""
+    from bot.nlu.red_flag_gate import RedFlagGate
+
+    times: list[float] = []
+    process = RedFlagGate.process
+
+    def timed(gate: Any, messages: Any, tracker: Any) -> Any:
+        began = time.perf_counter()
+        done = process(gate, messages, tracker)
+        times.append((time.perf_counter() - began) * 1000)
+        return done
+
+    RedFlagGate.process = timed  # type: ignore[method-assign]
+    try:
+        for row in read(kind, "red_flags")[:most]:
+            asyncio.run(agent.parse_message(row["text"]))
+    finally:
+        RedFlagGate.process = process  # type: ignore[method-assign]
+    return sorted(times)
+
+
 def main() -> None:
     """Print and write the figures."""
     from bot.runtime import train
     from bot.runtime.agent import load
 
     kind = sys.argv[1] if len(sys.argv) > 1 else "heldout"
-    found = asyncio.run(evaluate(load(train.model_path()), kind))
+    agent = load(train.model_path())
+    found = asyncio.run(evaluate(agent, kind))
     for figure in found:
         print(figure.line())
     for figure in found:
         # The sum of the others needs no list of its own.
         for miss in figure.misses if figure.name != "no alarm: all" else ():
             print(f"  {figure.name}: {miss}")
+    times = gate_times(agent, kind)
+    if times:
+        middle, late = times[len(times) // 2], times[int(len(times) * 0.95)]
+        print(f"the red-flag gate adds {middle:.1f} ms (median), 95 % within {late:.1f} ms")
     Path("reports").mkdir(exist_ok=True)
     report = {f.name: {"right": f.right, "total": f.total, "interval": f.interval, "misses": f.misses} for f in found}
     Path(f"reports/nlu-{kind}.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
