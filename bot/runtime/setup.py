@@ -172,11 +172,21 @@ def sync(uv: str, python: str, environment: pathlib.Path, dev: bool) -> None:
     raise SetupError(f"the packages could not be installed ({reason[:300]}).")
 
 
+def encoder_is_current() -> bool:
+    """Whether the encoder's files are there, and are those whose hash ``config.yml`` names."""
+    model = ENCODER / "encoder.onnx"
+    if not (model.is_file() and (ENCODER / "tokenizer.json").is_file()):
+        return False
+    named = re.search(r'sha256: "(\w+)"', (ROOT / "config.yml").read_text(encoding="utf-8"))
+    return not named or hashlib.sha256(model.read_bytes()).hexdigest().startswith(named[1])
+
+
 def build_encoder(uv: str, python: str) -> None:
-    """Make the sentence encoder's files, once."""
-    if (ENCODER / "encoder.onnx").is_file() and (ENCODER / "tokenizer.json").is_file():
+    """Make the sentence encoder's files, once for each version of it."""
+    if encoder_is_current():
         return
     say("preparing the sentence encoder (once)")
+    (ENCODER / "encoder.onnx").unlink(missing_ok=True)
     variables = {**_uv_environment(), "PYTHONWARNINGS": "ignore"}
     command = [uv, "run", "--quiet", "--frozen", "--python", python, "--script", "bot/encoder/build.py", str(ENCODER)]
     done = subprocess.run(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, text=True)

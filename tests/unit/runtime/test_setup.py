@@ -320,12 +320,21 @@ def test_a_failed_installation_gives_one_sentence(script: Script, tmp_path: Path
     assert str(error.value) == sentence
 
 
-def test_the_encoder_is_made_once(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+EMPTY = "e3b0c44298fc"
+"""Start of the hash of an empty file."""
+
+
+@pytest.mark.parametrize(("named", "made"), [(EMPTY, 1), ("0123456789ab", 2)])
+def test_the_encoder_is_made_once_for_each_hash_in_the_configuration(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, made: int
+) -> None:
     monkeypatch.setattr(setup, "ENCODER", tmp_path)
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    (tmp_path / "config.yml").write_text(f'pipeline:\n- name: encoder\n  sha256: "{named}"\n', encoding="utf-8")
     uv = script("uv", f"echo again >> {tmp_path}/calls; : > {tmp_path}/encoder.onnx; : > {tmp_path}/tokenizer.json")
     setup.build_encoder(str(uv), sys.executable)
     setup.build_encoder(str(uv), sys.executable)
-    assert (tmp_path / "calls").read_text() == "again\n"
+    assert (tmp_path / "calls").read_text() == "again\n" * made
 
 
 def test_an_encoder_that_cannot_be_made_gives_the_last_line_as_the_reason(
