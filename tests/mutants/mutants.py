@@ -249,7 +249,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a typed slash is a command",
         "bot/channels/checks.py",
         put(r"(?m)^    while spaced\[:1\].*\n.*\n", ""),
-        ("tests/unit/channels",),
+        ("tests/unit/channels/test_checks.py",),
     ),
     Mutant(
         "a slow turn is not screened for red flags",
