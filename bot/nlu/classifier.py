@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,9 @@ from bot.ranker import Ranked, Ranker
 CANDIDATES = "candidates"
 GATE_PREFIX = "red_flag_"
 """Intents of this prefix are the gate's to give: its own detectors learn from their examples."""
+FOR_THE_GATE = ("symptom_", "figure_of_speech")
+"""Intents with many examples, because the gate learns to tell them from reports; here every second one is enough."""
+GATES_SHARE = 2
 GIVEN = (
     "two_answers",
     "answer_and_decline",
@@ -169,9 +173,13 @@ class TopicClassifier(GraphComponent, IntentClassifier):
     def train(self, training_data: TrainingData) -> Resource:
         """Learn from the examples and from the answers themselves."""
         texts, vectors, labels = [], [], []
+        seen: Counter[str] = Counter()
         for example in training_data.intent_examples:
             label = example.get(INTENT_RESPONSE_KEY) or example.get(INTENT)
             if example.get(TEXT) and not label.startswith(GATE_PREFIX) and label not in GIVEN:
+                seen[label] += 1
+                if label.startswith(FOR_THE_GATE) and seen[label] % GATES_SHARE:
+                    continue
                 texts.append(repaired_text(example))
                 vectors.append(sentence_vector(example))
                 labels.append(label)
