@@ -499,8 +499,7 @@ def _settle(chat: Chat, count: int) -> None:
         again = chat.part(".state button")
         if again.count():
             again.first.click()
-        waiting = chat.part(".state").count() + chat.part(".writing:not([hidden])").count()
-        if not waiting and chat.part(".message.me").count() >= count and chat.replies.count() > count:
+        if not chat.part(".state").count() and chat.part(".message.me + .message.bot").count() == count:
             return
         chat.page.wait_for_timeout(100)
 
@@ -524,8 +523,8 @@ def _break(chat: Chat, fault: str) -> None:
 
 
 def _letters(number: int) -> str:
-    """A made-up word for a number; a figure could be taken for a temperature."""
-    return "".join("bdfgklmnpr"[int(digit)] + "o" for digit in str(number))
+    """A made-up word for a number: no figure that could be a temperature, and near to no English word."""
+    return "zqz" + "".join("bcdfghjklm"[int(digit)] for digit in str(number))
 
 
 def _compare(total: Losses, where: str, expected: list[str], found: list[str]) -> None:
