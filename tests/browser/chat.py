@@ -127,6 +127,10 @@ class Chat:
         """What screen readers were given since `listen`."""
         return [text for _, text in self.page.evaluate("window.spoken")]
 
+    def heard(self, part: str) -> None:
+        """Wait until a sentence with these words was given to screen readers."""
+        self.page.wait_for_function("(part) => window.spoken.some(([, text]) => text.includes(part))", arg=part)
+
     def focused(self) -> str:
         """The focused element: its class or tag, inside the widget if it is there."""
         return str(

@@ -439,16 +439,8 @@ def changed_texts(make: Make, home: str, count: int) -> list[str]:
 
 # -- a bad line --------------------------------------------------------------------------------------------------------
 
-# Nothing is on its way: each message is answered, or marked as not sent.
-SETTLED = """
-() => {
-  const root = document.querySelector("il2-companion").shadowRoot;
-  const mine = [...root.querySelectorAll(".message.me")];
-  return mine.every((message) => message.querySelector(".state button") || message.nextElementSibling?.matches(".bot"))
-    || root.querySelectorAll(".message.bot").length > mine.length;
-}
-"""
 FAULTS = ("request lost", "answer lost", "server error", "offline", "reload")
+WEIGHTS = (3, 3, 3, 2, 1)
 
 
 @dataclass
@@ -469,7 +461,7 @@ def disconnect(make: Make, home: str, count: int, pages: int = 4, seed: int = 6)
     sent: list[list[str]] = [[] for _ in chats]
     for number in range(count):
         one = number % pages
-        chat, fault = chats[one], chance.choice(FAULTS)
+        chat, fault = chats[one], chance.choices(FAULTS, WEIGHTS)[0]
         text = f"how long is one infusion? {_letters(number)}"
         _break(chat, fault)
         sent[one].append(text)
@@ -483,18 +475,7 @@ def disconnect(make: Make, home: str, count: int, pages: int = 4, seed: int = 6)
     total = Losses(count, count, 0, 0, [])
     for chat, texts in zip(chats, sent, strict=True):
         chat.page.unroute(MESSAGES)
-        chat.page.wait_for_function(SETTLED)
-        if chat.part(".state button").count():
-            chat.part(".state button").first.click()  # after several faults in a row the patient is asked to try again
-        chat.page.wait_for_function(
-            """(count) => {
-              const root = document.querySelector("il2-companion").shadowRoot;
-              return !root.querySelector(".state") && root.querySelectorAll(".message.me").length >= count
-                && root.querySelectorAll(".message.bot").length > count;
-            }""",
-            arg=len(texts),
-            timeout=15_000,
-        )
+        _settle(chat, len(texts))
         answer = chat.page.request.get(
             f"{home}webhooks/web/messages?after=0", headers={"Authorization": f"Bearer {chat.token()}"}
         )
@@ -510,6 +491,17 @@ def disconnect(make: Make, home: str, count: int, pages: int = 4, seed: int = 6)
         chat.open()
         _compare(total, "the page after a reload", texts, chat.part(".message.me .words").all_text_contents())
     return total
+
+
+def _settle(chat: Chat, count: int) -> None:
+    """Wait until each message is answered; one that is marked as not sent is sent again, as the patient is asked to."""
+    for _ in range(600):
+        again = chat.part(".state button")
+        if again.count():
+            again.first.click()
+        if not chat.part(".state").count() and chat.part(".message.me + .message.bot").count() == count:
+            return
+        chat.page.wait_for_timeout(100)
 
 
 def _break(chat: Chat, fault: str) -> None:
@@ -531,8 +523,8 @@ def _break(chat: Chat, fault: str) -> None:
 
 
 def _letters(number: int) -> str:
-    """A made-up word for a number; a figure could be taken for a temperature."""
-    return "".join("bdfgklmnpr"[int(digit)] + "o" for digit in str(number))
+    """A made-up word for a number: no figure that could be a temperature, and near to no English word."""
+    return "zqz" + "".join("bcdfghjklm"[int(digit)] for digit in str(number))
 
 
 def _compare(total: Losses, where: str, expected: list[str], found: list[str]) -> None:

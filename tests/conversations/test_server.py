@@ -113,7 +113,8 @@ def test_the_page_is_served_with_its_security_headers(server: Server) -> None:
     status, page = server.request("/")
     assert status == 200
     assert b"<il2-companion" in page
-    assert server.request("/page.js")[0] == server.request("/page.css")[0] == 200
+    for path in ("/page.js", "/page.css", "/widget.js", "/widget.json", "/icon.svg", "/accessibility"):
+        assert server.request(path)[0] == 200, path
 
 
 def test_health_says_ready_and_the_api_is_closed(server: Server) -> None:
