@@ -132,9 +132,12 @@ Lines = list[dict[str, str]]
 
 
 def team_line(clinic: Clinic) -> dict[str, str | None]:
-    """The team's line; ``tel`` is None while the clinic has named no number."""
+    """The team's line, its number in the label too; ``tel`` is None while the clinic has named no number."""
     digits = re.sub(r"[^+\d]", "", clinic.team_number)
-    return {"label": str(_yaml(NUMBERS_FILE)["dial"]["team"]), "tel": f"tel:{digits}" if digits else None}
+    label = str(_yaml(NUMBERS_FILE)["dial"]["team"])
+    if not digits:
+        return {"label": label, "tel": None}
+    return {"label": f"{label}: {clinic.team_number.strip()}", "tel": f"tel:{digits}"}
 
 
 def public_lines(clinic: Clinic, country: str = "", kind: str = "emergency") -> Lines:

@@ -36,6 +36,8 @@ LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
 _NOT_LEARNT = {*GIVEN, f"{GATE_PREFIX}bystander"} - {"symptom_asked"}
 ORDINARY_EVERY = 3
+OTHERWISE = ("decline", "chitchat", "followup", "symptom_", "figure_of_speech")
+"""Intents of which the topic classifier says: no report."""
 SURE = 0.5
 """Score from which the topic classifier's intent counts as well understood."""
 ACKNOWLEDGES = ("called_team", "tell_escalation_again")
@@ -197,7 +199,8 @@ class RedFlagGate(GraphComponent, IntentClassifier):
             pressed = before["name"] == FAQ and text in talk.buttons
             assessment = Assessment(Level.NONE) if pressed else assess(text, context)
             if self._classifier is not None and text and not (calls or pressed):
-                assessment = self._classifier.judge(assessment, text, _reader(message))
+                otherwise = before["name"].startswith(OTHERWISE)
+                assessment = self._classifier.judge(assessment, text, _reader(message), otherwise=otherwise)
             message.set("asked_for", before["name"], add_to_output=True)
             message.set("assessment", describe(assessment), add_to_output=True)
             after = verdict(assessment, before["name"], text)

@@ -114,32 +114,33 @@ class ReportClassifier:
         """Read what :meth:`save` wrote."""
         return cls(Ranker.load(folder), FrameDetector.load(folder))
 
-    def judge(self, assessment: Assessment, text: str, read: Read) -> Assessment:
+    def judge(self, assessment: Assessment, text: str, read: Read, *, otherwise: bool = False) -> Assessment:
         """The assessment of ``text`` after all evidence is weighed.
 
         Args:
             assessment: what the rules found.
             text: the message as it was typed.
             read: gives the form and the vector that the meaning detector learnt from.
+            otherwise: the topic classifier takes the message for small talk, a declined question or no report.
         """
         if not text.strip() or assessment.bystander:
             return assessment
         pieces = self.pieces(assessment, text, read)
-        reports = [piece for at, piece in enumerate(pieces) if self._is_report(piece, assessment.level, whole=not at)]
+        first = "unseen" if otherwise and not assessment.findings else "report"
+        lines = [first, *["sentence"] * (len(pieces) - 1)]
+        reports = [
+            piece for piece, line in zip(pieces, lines, strict=True) if self._is_report(piece, assessment.level, line)
+        ]
         if reports:
             return self._reported(assessment, text, reports)
         return self._doubted(assessment, pieces[0]) if assessment.level else assessment
 
-    def _is_report(self, piece: Piece, level: Level, *, whole: bool) -> bool:
-        """Whether a piece, which may be the whole message, is likely enough a report; ``level``: by the rules."""
+    def _is_report(self, piece: Piece, level: Level, line: str) -> bool:
+        """Whether a piece is likely enough a report; ``level``: by the rules, ``line``: if they saw nothing in it."""
         if level is Level.EMERGENCY:
             line = "doubt"
-        elif (
-            whole or piece.features["rules_symptoms"]
-        ):  # what the rules saw counts as much among other sentences as alone
+        elif piece.features["rules_symptoms"]:  # counts as much among other sentences as alone
             line = "report"
-        else:
-            line = "sentence"
         return self._weighing.probability("report", piece.features) >= self._weighing.lines[line]
 
     def pieces(self, assessment: Assessment, text: str, read: Read) -> list[Piece]:

@@ -20,7 +20,7 @@ from bot.triage.rules import DATA, RulesError
 
 PATH = DATA / "weighing.yml"
 FORMULAS = ("report", "emergency", "urgent")
-LINES = ("report", "sentence", "doubt", "emergency", "urgent")
+LINES = ("report", "unseen", "sentence", "doubt", "emergency", "urgent")
 _LONGEST = 60
 _MANY = 3
 
@@ -44,8 +44,9 @@ class Weighing:
 
     Attributes:
         formulas: for each of :data:`FORMULAS` the weight of each feature; ``bias`` is the constant.
-        lines: ``report``: probability from which a message is a report; ``sentence``: the same for one of its
-            sentences. ``doubt``: both, where the wording rules saw an emergency. ``emergency`` and ``urgent``:
+        lines: ``report``: probability from which a message is a report; ``unseen``: the same where the rules find
+            nothing in it and the topic classifier takes it for something else; ``sentence``: for one of its sentences.
+            ``doubt``: both, where the wording rules saw an emergency. ``emergency`` and ``urgent``:
             probability from which a report has that level.
     """
 

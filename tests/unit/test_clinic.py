@@ -260,7 +260,9 @@ def _dialled(lines: clinics.Lines) -> list[str]:
 
 
 def test_the_teams_line_can_be_dialled() -> None:
-    assert clinics.team_line(REAL)["tel"] == "tel:+15550100"
+    line = clinics.team_line(REAL)
+    assert line["tel"] == "tel:+15550100"
+    assert line["label"].endswith(REAL.team_number)
     assert clinics.team_line(DEMO)["tel"] is None
 
 
