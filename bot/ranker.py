@@ -24,6 +24,8 @@ from bot.terms import MIN_TEXTS, VIEWS, Terms
 Floats = npt.NDArray[np.float32]
 
 RIDGE = 0.1
+OFTEN = 0.02
+"""Share of the texts from which a term counts as frequent."""
 TEXT_SHARE = 0.15
 """Weight of the TF-IDF kernel; the sentence vector has the rest."""
 
@@ -137,12 +139,18 @@ def _gram(vectors: Floats, features: scipy.sparse.csr_matrix, blocks: int = 16) 
     """The kernel of all pairs, (n, n): the lower triangle, which is all that the factorisation reads."""
     gram = np.zeros((len(vectors), len(vectors)), dtype=np.float32)
     edges = np.linspace(0, len(gram), blocks + 1, dtype=int)
+    # What a term costs a sparse product grows with the square of its uses: the few that are everywhere go dense.
+    often = np.bincount(features.indices, minlength=features.shape[1]) > OFTEN * len(gram)
+    dense, sparse = features[:, often].toarray(), features[:, ~often]
 
     def fill(begin: int, end: int) -> None:
+        block = gram[begin:end, :end]
+        block += dense[begin:end] @ dense[:end].T
+        block += (sparse[begin:end] @ sparse[:end].T).toarray()
+        block *= TEXT_SHARE / len(VIEWS)
         meaning = _meaning(vectors[begin:end] @ vectors[:end].T)
         meaning *= 1 - TEXT_SHARE
-        gram[begin:end, :end] = meaning
-        gram[begin:end, :end] += (features[begin:end] @ features[:end].T * (TEXT_SHARE / len(VIEWS))).toarray()
+        block += meaning
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(fill, edges[:-1], edges[1:]))

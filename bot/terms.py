@@ -74,7 +74,9 @@ class Terms:
         """Learn the vocabulary and its weights; a term must stand in ``min_texts`` texts."""
         vocabularies, idf = [], []
         for view in views:
-            uses = Counter(term for text in texts for term in set(view(text)))
+            uses: Counter[str] = Counter()
+            for text in texts:
+                uses.update(set(view(text)))
             vocabulary = sorted(term for term, count in uses.items() if count >= min_texts)
             vocabularies.append(vocabulary)
             idf += [math.log((1 + len(texts)) / (1 + uses[term])) + 1 for term in vocabulary]

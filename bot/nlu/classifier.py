@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -186,10 +187,11 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         answers = Catalogue.from_responses(training_data.responses).answers
         encoder = SentenceEncoder.load(default_path())
         for answer in answers.values():
-            for text in _answer_texts(answer):
-                texts.append(text)
-                vectors.append(encoder.encode(text))
-                labels.append(answer.id)
+            own = _answer_texts(answer)
+            texts += own
+            labels += [answer.id] * len(own)
+        with ThreadPoolExecutor(2) as pool:
+            vectors += pool.map(encoder.encode, texts[len(vectors) :])
         self._ranker = Ranker.fit(texts, np.stack(vectors), labels)
         self._titles = {answer.id: answer.title.lower() for answer in answers.values()}
         with self._model_storage.write_to(self._resource) as folder:
