@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import os
 import secrets
-import uuid
 from pathlib import Path
 
 SECRET_FILE = Path("var/secret")
@@ -17,24 +17,27 @@ def secret() -> bytes:
     given = os.environ.get("IL2_SECRET")
     if given:
         return given.encode()
-    kept = SECRET_FILE.read_bytes() if SECRET_FILE.is_file() else b""
-    if kept:
-        return kept
+    return _kept() or _make()
+
+
+def _kept() -> bytes:
+    return SECRET_FILE.read_bytes() if SECRET_FILE.is_file() else b""
+
+
+def _make() -> bytes:
+    """Make the secret, once: of several processes that find none, one makes it and the others wait and read it."""
     SECRET_FILE.parent.mkdir(parents=True, exist_ok=True)
-    # Written whole under another name first: no process ever sees an empty secret.
-    draft = SECRET_FILE.with_name(f"{SECRET_FILE.name}.{uuid.uuid4().hex}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    try:
-        if SECRET_FILE.is_file():  # an empty one, left by a crash
-            draft.replace(SECRET_FILE)
-        else:
-            os.link(draft, SECRET_FILE)  # fails where another process was first
-    except FileExistsError:
-        pass
-    finally:
+    draft, lock = (SECRET_FILE.with_name(f"{SECRET_FILE.name}.{kind}") for kind in ("draft", "lock"))
+    with lock.open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if kept := _kept():
+            return kept
+        # Written whole under another name first: no process ever sees an empty or half a secret.
         draft.unlink(missing_ok=True)
-    return SECRET_FILE.read_bytes()
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+        draft.replace(SECRET_FILE)
+        return SECRET_FILE.read_bytes()
 
 
 def mac(purpose: str, text: str) -> bytes:
