@@ -13,6 +13,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -59,6 +60,17 @@ class Outbox:
         """Open or create the file."""
         self._file = file or Path(os.environ.get("IL2_OUTBOX", DEFAULT_FILE))
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        for tries_left in range(50, -1, -1):
+            try:
+                self._set_up()
+                break
+            except sqlite3.OperationalError as error:
+                # Another process sets it up at this moment: for the change to WAL SQLite does not wait by itself.
+                if "locked" not in str(error) or not tries_left:
+                    raise
+                time.sleep(0.1)
+
+    def _set_up(self) -> None:
         with closing(self._connect()) as db, db:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(

@@ -119,6 +119,25 @@ def test_two_processes_may_record_at_once_and_agree_on_the_conversation(tmp_path
     assert Outbox(tmp_path / "var" / "escalations.db").counts() == {"pending": 10}
 
 
+def test_a_file_that_another_process_is_setting_up_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up, tries = Outbox._set_up, []
+
+    def busy(self: Outbox) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise sqlite3.OperationalError("database is locked")
+        set_up(self)
+
+    monkeypatch.setattr(Outbox, "_set_up", busy)
+    monkeypatch.setattr("bot.escalations.time.sleep", lambda seconds: None)
+    box = Outbox(tmp_path / "box.db")
+    box.record(FEVER)
+    assert box.counts() == {"pending": 1}
+    assert len(tries) == 3
+
+
 # -- delivering ------------------------------------------------------------------------------------
 
 
