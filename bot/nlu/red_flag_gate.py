@@ -36,8 +36,8 @@ LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
 _NOT_LEARNT = {*GIVEN, f"{GATE_PREFIX}bystander"} - {"symptom_asked"}
 ORDINARY_EVERY = 3
-OTHERWISE = ("decline", "chitchat", "followup", "symptom_", "figure_of_speech")
-"""Intents of which the topic classifier says: no report."""
+OTHERWISE = ("faq", "two_answers", "decline", "chitchat", "followup", "symptom_", "figure_of_speech", "called_team")
+"""Intents (or their beginnings) of which the topic classifier says: no report."""
 SURE = 0.5
 """Score from which the topic classifier's intent counts as well understood."""
 ACKNOWLEDGES = ("called_team", "tell_escalation_again")

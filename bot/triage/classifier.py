@@ -121,12 +121,12 @@ class ReportClassifier:
             assessment: what the rules found.
             text: the message as it was typed.
             read: gives the form and the vector that the meaning detector learnt from.
-            otherwise: the topic classifier takes the message for small talk, a declined question or no report.
+            otherwise: the topic classifier takes the message for a question, small talk or no report.
         """
         if not text.strip() or assessment.bystander:
             return assessment
         pieces = self.pieces(assessment, text, read)
-        first = "unseen" if otherwise and not assessment.findings else "report"
+        first = "unseen" if otherwise and assessment.level is Level.NONE else "report"
         lines = [first, *["sentence"] * (len(pieces) - 1)]
         reports = [
             piece for piece, line in zip(pieces, lines, strict=True) if self._is_report(piece, assessment.level, line)

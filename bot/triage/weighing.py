@@ -44,9 +44,9 @@ class Weighing:
 
     Attributes:
         formulas: for each of :data:`FORMULAS` the weight of each feature; ``bias`` is the constant.
-        lines: ``report``: probability from which a message is a report; ``unseen``: the same where the rules find
-            nothing in it and the topic classifier takes it for something else; ``sentence``: for one of its sentences.
-            ``doubt``: both, where the wording rules saw an emergency. ``emergency`` and ``urgent``:
+        lines: ``report``: probability from which a message is a report; ``unseen``: the same where the rules see no
+            report in it and the topic classifier takes it for something else; ``sentence``: for one of its sentences.
+            ``doubt``: all of them, where the wording rules saw an emergency. ``emergency`` and ``urgent``:
             probability from which a report has that level.
     """
 
