@@ -97,7 +97,22 @@ class Terms:
 
     def matrix(self, texts: Sequence[str]) -> scipy.sparse.csr_matrix:
         """The vectors of many texts, (texts, terms)."""
-        rows = [self.vector(text) for text in texts]
-        pointers = np.cumsum([0, *(len(columns) for columns, _ in rows)])
-        columns, values = (np.concatenate(part) for part in zip(*rows, strict=True))
-        return scipy.sparse.csr_matrix((values, columns, pointers), shape=(len(rows), len(self.idf)))
+        columns: list[int] = []
+        counts: list[int] = []
+        ends = []
+        for text in texts:
+            for view, known in zip(self._views, self._columns, strict=True):
+                found = Counter(column for term in view(text) if (column := known.get(term)) is not None)
+                columns += found.keys()
+                counts += found.values()
+                ends.append(len(columns))
+        values = (1 + np.log(counts)) * self.idf[np.asarray(columns, dtype=np.int32)]
+        # One row for each view of a text first, to give each its length of 1; then those of a text together.
+        pointers = np.asarray([0, *ends])
+        squares = np.concatenate([[0.0], np.cumsum(values**2)])
+        lengths = np.sqrt(squares[pointers[1:]] - squares[pointers[:-1]])
+        values /= np.repeat(lengths, np.diff(pointers))
+        shape = (len(texts), len(self.idf))
+        matrix = scipy.sparse.csr_matrix((values.astype(np.float32), columns, pointers[:: len(self._views)]), shape)
+        matrix.sort_indices()
+        return matrix

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +81,9 @@ class SentenceEncoderFeaturizer(GraphComponent):
         return cls(config, encoder)
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
-        """Encode every example, one at a time each, two at once."""
+        """Encode every example."""
         examples = [m for m in training_data.training_examples if m.get(TEXT)]
-        with ThreadPoolExecutor(2) as pool:
-            vectors = list(pool.map(self._encoder.encode, map(repaired_text, examples)))
+        vectors = self._encoder.encode_all([repaired_text(example) for example in examples])
         for message, vector in zip(examples, vectors, strict=True):
             self._set(message, vector)
         return training_data

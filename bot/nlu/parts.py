@@ -35,9 +35,10 @@ _ASKS = re.compile(
 
 _PEOPLE = "boyfriend brother carer child children dad daughter family father friend girlfriend husband kids man men mom"
 _MORE_PEOPLE = "mother mum parents partner people sister someone son spouse wife woman women"
-_PLACES_AND_TIMES = "home hospital house inpatient ward day days week weeks month months year years hours times"
+_PLACES = "home hospital house inpatient ward"
+_TIMES = "day days week weeks month months year years hours times"
 _SAYING = "like long need needs soon still ok okay thanks dont whats thats its ive im"
-_SMALL_WORDS = STOP_WORDS.union(*map(str.split, (_PEOPLE, _MORE_PEOPLE, _PLACES_AND_TIMES, _SAYING))) - {
+_SMALL_WORDS = STOP_WORDS.union(*map(str.split, (_PEOPLE, _MORE_PEOPLE, _PLACES, _TIMES, _SAYING))) - {
     *("call", "empty", "full", "give", "name", "serious", "show", "side", "top", "bottom", "front", "back"),
 }
 
@@ -55,6 +56,11 @@ def leans(text: str) -> bool:
     """Whether a message names no subject of its own, as in "and for how long?" or "does my wife have to as well?"."""
     words = _words(text)
     return bool(words) and len(words) <= MAX_LEANING and _SMALL_WORDS.issuperset(words)
+
+
+def names_place(text: str) -> bool:
+    """Whether a message says where, as in "how long will I be in hospital for"."""
+    return not set(_PLACES.split()).isdisjoint(_words(text))
 
 
 def subjects(text: str) -> frozenset[str]:

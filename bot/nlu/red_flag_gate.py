@@ -35,7 +35,7 @@ from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier,
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
 """Intents whose examples the classifier tells apart; every third of all others stands against them."""
 _NOT_LEARNT = {*GIVEN, f"{GATE_PREFIX}bystander"} - {"symptom_asked"}
-ORDINARY_EVERY = 3
+ORDINARY_EVERY = 6
 OTHERWISE = ("faq", "two_answers", "decline", "chitchat", "followup", "symptom_", "figure_of_speech", "called_team")
 """Intents (or their beginnings) of which the topic classifier says: no report."""
 SURE = 0.5

@@ -112,7 +112,8 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
         return _follow_up(text, top, candidates, talk, catalogue, bands)
     if kind not in (FAQ, "decline") and top.score >= bands.other and whole.scope < bands.answer:
         return Choice(kind, top.score, (top.label,))
-    if (kind == FAQ or top.score < bands.plain) and parts.leans(text):
+    stands = top.score >= bands.plain and (kind != FAQ or parts.names_place(text))
+    if parts.leans(text) and not stands:
         close = _in_the_same_topic(candidates, talk, catalogue, bands)
         if close:
             return Choice(FAQ, close.score, (close.label,))

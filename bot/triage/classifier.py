@@ -137,7 +137,9 @@ class ReportClassifier:
 
     def _is_report(self, piece: Piece, level: Level, line: str) -> bool:
         """Whether a piece is likely enough a report; ``level``: by the rules, ``line``: if they saw nothing in it."""
-        if level is Level.EMERGENCY:
+        if piece.features["rules_normal"]:
+            line = "normal"  # words cannot tell "it is 36.8" from "it is 38.6"
+        elif level is Level.EMERGENCY:
             line = "doubt"
         elif piece.features["rules_symptoms"]:  # counts as much among other sentences as alone
             line = "report"

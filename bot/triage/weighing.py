@@ -20,7 +20,7 @@ from bot.triage.rules import DATA, RulesError
 
 PATH = DATA / "weighing.yml"
 FORMULAS = ("report", "emergency", "urgent")
-LINES = ("report", "unseen", "sentence", "doubt", "emergency", "urgent")
+LINES = ("report", "unseen", "sentence", "normal", "doubt", "emergency", "urgent")
 _LONGEST = 60
 _MANY = 3
 
@@ -45,7 +45,8 @@ class Weighing:
     Attributes:
         formulas: for each of :data:`FORMULAS` the weight of each feature; ``bias`` is the constant.
         lines: ``report``: probability from which a message is a report; ``unseen``: the same where the rules see no
-            report in it and the topic classifier takes it for something else; ``sentence``: for one of its sentences.
+            report in it and the topic classifier takes it for something else; ``sentence``: for one of its sentences;
+            ``normal``: where the rules see a normal reading and nothing else.
             ``doubt``: all of them, where the wording rules saw an emergency. ``emergency`` and ``urgent``:
             probability from which a report has that level.
     """
@@ -84,7 +85,7 @@ def features(piece: str, findings: Sequence[Finding], normal: Reading | None, le
         "question": float("?" in piece),
         "rules_reading": float(any(finding.reading is not None for finding in present)),
         "rules_symptoms": float(min(_MANY, len({finding.row for finding in present}))),
-        "rules_normal": float(level is Level.NONE and normal is not None),
+        "rules_normal": float(normal is not None and not findings),
     }
     for name in (Level.SOON, Level.URGENT, Level.EMERGENCY):
         out[f"rules_{name.label}"] = float(level is name)

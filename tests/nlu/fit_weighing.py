@@ -173,8 +173,10 @@ def collect() -> list[Case]:
     """The evidence of the trained model on all sentences."""
     import asyncio
 
+    from bot.runtime import train, without_tensorflow
+
+    without_tensorflow.install()  # before anything of Rasa
     from bot.nlu import red_flag_gate
-    from bot.runtime import train
     from bot.runtime.agent import load
 
     agent = load(train.model_path())

@@ -13,7 +13,7 @@ from bot.triage.weighing import Learnt, Weighing
 
 NOTHING_LEARNT = Learnt({}, 0.0)
 FORMULAS = "formulas: {report: {bias: 0}, emergency: {bias: 0}, urgent: {bias: 0}}"
-LINES = "lines: {report: 0.2, unseen: 0.3, sentence: 0.4, doubt: 0.1, emergency: 0.4, urgent: 0.4}"
+LINES = "lines: {report: 0.2, unseen: 0.3, sentence: 0.4, normal: 0.8, doubt: 0.1, emergency: 0.4, urgent: 0.4}"
 
 
 def of(text: str) -> dict[str, float]:
