@@ -1,0 +1,258 @@
+"""The files of deploy/: valid for those who read them, locked down, and true to the code."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot import clinic as clinics
+from bot.runtime import cluster, front, setup
+
+DEPLOY = Path("deploy")
+KUBERNETES = DEPLOY / "kubernetes"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+OBJECTS = [
+    one
+    for file in sorted(KUBERNETES.glob("*.yaml"))
+    if file.name != "kustomization.yaml"
+    for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+]
+OURS = ("migrate", "front", "rasa-1", "rasa-2", "actions-1", "actions-2")
+
+
+JOBS = ("migrate", "purge")
+
+
+def templates() -> Iterator[tuple[str, dict[str, Any]]]:
+    for one in OBJECTS:
+        if one["kind"] in ("Deployment", "Job"):
+            yield one["metadata"]["name"], one["spec"]["template"]
+        elif one["kind"] == "CronJob":
+            yield one["metadata"]["name"], one["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def pods() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, template in templates():
+        yield name, template["spec"]
+
+
+def containers() -> list[Any]:
+    return [
+        pytest.param(container, id=f"{name}-{container['name']}")
+        for name, pod in pods()
+        for container in [*pod.get("initContainers", []), *pod["containers"]]
+    ]
+
+
+# -- what the readers say --------------------------------------------------------------------------
+
+
+def check(folder: Path, part: str) -> subprocess.CompletedProcess[str]:
+    try:
+        uv = setup.find_uv()
+    except setup.SetupError as error:
+        pytest.skip(str(error))
+    return subprocess.run(
+        [uv, "run", "--quiet", "--frozen", "--script", str(folder / "check.py"), part], capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("part", ["kubernetes", "compose", "docker"])
+def test_the_files_are_valid(part: str) -> None:
+    done = check(DEPLOY, part)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("part", "file", "right", "wrong"),
+    [
+        ("kubernetes", "kubernetes/rasa.yaml", "terminationGracePeriodSeconds: 45", "terminationGraceSeconds: 45"),
+        ("compose", "compose.yaml", "cap_drop: [ALL]", "cap_drops: [ALL]"),
+        ("docker", "Dockerfile", "FROM python:3.11-slim-bookworm\n", "FROM python\n"),
+    ],
+)
+def test_a_mistake_is_found(part: str, file: str, right: str, wrong: str, tmp_path: Path) -> None:
+    folder = tmp_path / "deploy"
+    shutil.copytree(DEPLOY, folder)
+    text = (folder / file).read_text(encoding="utf-8")
+    assert right in text
+    (folder / file).write_text(text.replace(right, wrong), encoding="utf-8")
+    done = check(folder, part)
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+# -- Kubernetes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("container", containers())
+def test_each_container_is_locked_down_and_bounded(container: dict[str, Any]) -> None:
+    context = container["securityContext"]
+    assert context["readOnlyRootFilesystem"] is True
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert "memory" in container["resources"]["limits"]
+    assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize(("name", "pod"), list(pods()))
+def test_each_pod_runs_without_root_and_without_rights_in_kubernetes(name: str, pod: dict[str, Any]) -> None:
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    if name not in JOBS:
+        (container,) = pod["containers"]
+        assert container["readinessProbe"]
+        assert container["livenessProbe"]
+
+
+def test_secrets_are_referred_to_and_never_written() -> None:
+    assert all(one["kind"] != "Secret" for one in OBJECTS)
+    named = {"SECRET", "PASSWORD", "TOKEN", "KEY", "_URL"}
+    for name, pod in pods():
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
+            for variable in container.get("env", []):
+                if any(part in variable["name"] for part in named):
+                    value = str(variable.get("value", ""))
+                    assert value in ("", "http://actions:5055/webhook"), f"{name}: {variable['name']}"
+
+
+def test_services_budgets_and_policies_speak_of_pods_that_are_there() -> None:
+    labels = {name: template["metadata"]["labels"]["app"] for name, template in templates()}
+    assert set(labels) == {"rasa", "actions", "nginx", *JOBS}
+    text = "\n".join(file.read_text(encoding="utf-8") for file in KUBERNETES.glob("*.yaml"))
+    assert set(re.findall(r"\{ app: (\w+) \}", text)) == set(labels.values())
+    scaled = [one for one in OBJECTS if one["kind"] == "HorizontalPodAutoscaler"]
+    assert [one["spec"]["scaleTargetRef"]["name"] for one in scaled] == ["rasa"]
+    assert {one["metadata"]["name"] for one in OBJECTS if one["kind"] == "PodDisruptionBudget"} == {
+        "rasa", "actions", "nginx",
+    }  # fmt: skip
+
+
+def test_an_old_worker_goes_only_after_a_new_one_has_answered() -> None:
+    (rasa,) = [one for one in OBJECTS if one["kind"] == "Deployment" and one["metadata"]["name"] == "rasa"]
+    assert rasa["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    (container,) = rasa["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health"
+    assert container["livenessProbe"]["httpGet"]["path"] != "/health"
+    drain = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert rasa["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= drain + 15 + 10
+
+
+def test_everything_is_named_in_the_kustomization() -> None:
+    named = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text(encoding="utf-8"))
+    assert sorted(named["resources"]) == sorted(
+        file.name for file in KUBERNETES.glob("*.yaml") if file.name != "kustomization.yaml"
+    )
+    assert clinics.load(KUBERNETES / "clinic.yml").demo
+
+
+# -- compose ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_each_service_is_locked_down(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "ports" not in service or name == "nginx"
+    health = service.get("healthcheck")
+    assert health or name in ("rasa-1", "rasa-2"), "these have the image's own"
+
+
+def test_the_shared_parts_are_not_reached_from_outside() -> None:
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    for name in ("postgres", "redis", "rabbitmq"):
+        assert COMPOSE["services"][name]["networks"] == ["inside"]
+
+
+def test_the_log_of_the_database_gets_no_statements() -> None:
+    command = " ".join(COMPOSE["services"]["postgres"]["command"])
+    for setting in cluster.QUIET:
+        assert setting.replace(" ", "").replace("'", "") in command
+
+
+def test_each_variable_is_in_the_example_and_no_secret_has_a_value() -> None:
+    example = dict(
+        line.split("=", 1)
+        for line in (DEPLOY / "example.env").read_text(encoding="utf-8").splitlines()
+        if "=" in line and not line.startswith("#")
+    )
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", (DEPLOY / "compose.yaml").read_text(encoding="utf-8")))
+    assert used <= set(example)
+    assert not any(value for name, value in example.items() if "PASSWORD" in name or "SECRET" in name)
+
+
+def test_the_image_gets_every_file_that_it_copies_and_no_other_data() -> None:
+    kept = set(re.findall(r"^!(\S+)", Path(".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
+    assert all(Path(name).exists() for name in kept)
+    assert {"bot", "actions", "data", "domain.yml", "config.yml", "endpoints.cluster.yml", "uv.lock"} <= kept
+    assert not {"var", "models", ".git", "tests", "deploy/.env"} & kept
+
+
+def test_what_goes_into_the_image_is_enough_to_train_and_is_what_is_trained_here(tmp_path: Path) -> None:
+    for name in re.findall(r"^!(\S+)", Path(".dockerignore").read_text(encoding="utf-8"), re.MULTILINE):
+        if Path(name).is_dir():
+            shutil.copytree(name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif "*" not in name:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(name, tmp_path / name)
+    code = "from bot.runtime import train; train.check_content(); print(train.fingerprint())"
+    runs = [
+        subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+        for folder in (tmp_path, Path.cwd())
+    ]
+    assert runs[0].returncode == 0, runs[0].stderr
+    assert runs[0].stdout == runs[1].stdout
+
+
+def test_the_endpoints_use_only_variables_that_both_set() -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", Path("endpoints.cluster.yml").read_text(encoding="utf-8")))
+    assert used <= set(COMPOSE["services"]["rasa-1"]["environment"])
+
+
+# -- nginx -----------------------------------------------------------------------------------------
+
+
+def values(source: str) -> dict[str, str]:
+    """What `front` is told, with names that resolve here."""
+    if source == "compose":
+        told = COMPOSE["services"]["front"]["environment"]
+    else:
+        (pod,) = [pod for name, pod in pods() if name == "nginx"]
+        told = {variable["name"]: variable["value"] for variable in pod["initContainers"][0]["env"]}
+    return {name: re.sub(r"server [\w-]+:", "server 127.0.0.1:", str(value)) for name, value in told.items()}
+
+
+@pytest.mark.parametrize("source", ["compose", "kubernetes"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_nginx_takes_the_configuration(source: str, tls: bool, tmp_path: Path) -> None:
+    nginx = front.find()
+    if nginx is None:
+        pytest.skip(front.HOW)
+    certificate = tmp_path / "tls"
+    certificate.mkdir()
+    if tls:
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1",
+             "-keyout", certificate / "tls.key", "-out", certificate / "tls.crt"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        text = (DEPLOY / "tls.conf").read_text(encoding="utf-8").replace("/etc/il2/tls", str(certificate))
+        (certificate / "tls.conf").write_text(text, encoding="utf-8")
+    log = {"IL2_NGINX_LOG": str(tmp_path / "access.log"), "IL2_NGINX_TLS": str(certificate)}
+    front.write(tmp_path, {**values(source), **log})
+    done = subprocess.run(
+        [nginx, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "${IL2" not in (tmp_path / "nginx.conf").read_text()
+    assert ("8443" in subprocess.run([nginx, "-T", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True)
+            .stdout) == tls  # fmt: skip
