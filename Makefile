@@ -17,6 +17,19 @@ run: setup widget ## set everything up and serve the companion (PORT=5005)
 	@$(PY) -m bot.runtime.train
 	@exec $(PY) -m bot.runtime.serve
 
+.PHONY: cluster
+cluster: setup widget ## two workers behind nginx on PostgreSQL, Redis and RabbitMQ (PORT=5005 DATABASE_URL= REDIS_URL= RABBITMQ_URL=)
+	@$(PY) -m bot.runtime.train
+	@exec $(PY) -m bot.runtime.cluster
+
+.PHONY: cluster-switch
+cluster-switch: train ## give the running cluster workers with the present model, without an error in between
+	@$(PY) -m bot.runtime.cluster --switch
+
+.PHONY: migrate
+migrate: setup ## bring the databases to this version (each start does it too)
+	@$(PY) -m bot.runtime.migrate
+
 .PHONY: test
 test: setup-dev lint types content ## everything CI runs: checks, unit tests, training, conversations over REST, browser
 	@$(PYTHON) bot/runtime/widget.py --check
@@ -24,13 +37,30 @@ test: setup-dev lint types content ## everything CI runs: checks, unit tests, tr
 	$(PY) -m bot.runtime.train
 	$(MAKE) --no-print-directory test-stories
 	$(PY) -m pytest tests/unit tests/channels --ignore tests/channels/test_companion.py -n 2 -q
-	$(PY) -m pytest tests/nlu tests/conversations tests/channels/test_companion.py
+	$(PY) -m pytest tests/nlu tests/conversations tests/privacy tests/channels/test_companion.py tests/security
+	$(PY) -m pytest tests/faults -q
+	@$(PY) -m tests.audit
+	@$(MAKE) --no-print-directory test-cluster
 	@$(MAKE) --no-print-directory test-browser
+
+.PHONY: faults
+faults: setup-dev ## the fault matrix, beside a bare Rasa (ONLY=F6,F8 SEEDS=3 WHERE=embedded or cluster); takes an hour
+	@$(PY) -m bot.runtime.train
+	@$(PY) -W ignore -m tests.faults $(if $(ONLY),--only "$(ONLY)") $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WHERE),--where $(WHERE))
+
+.PHONY: load
+load: setup-dev ## the load test, beside stock Rasa; goes on where it was broken off (ARGS="--again --seconds 30")
+	@$(PY) -m bot.runtime.train
+	@$(PY) -W ignore -m tests.load $(ARGS)
 
 .PHONY: test-browser
 test-browser: setup-dev ## the website widget in Chromium, which apt-get installs where it may
 	@$(PY) -m tests.browser.chromium
 	$(PY) -m pytest tests/browser -q
+
+.PHONY: test-cluster
+test-cluster: setup-dev ## the stores and a real cluster, as far as PostgreSQL, Redis, RabbitMQ and nginx are found
+	$(PY) -m pytest tests/cluster -n 2 --dist loadfile -q
 
 .PHONY: widget
 widget: ## build the website widget from widget/ (Node 20; without it the built one is used)
@@ -54,6 +84,11 @@ test-conversations: setup-dev ## the conversation files (ONLY=folder_or_name LIV
 record: setup-dev ## turn a chat into a conversation file (NAME=folder/a_sentence LIVE=http://127.0.0.1:5005)
 	@$(if $(LIVE),,$(PY) -m bot.runtime.train)
 	@$(PY) -m tests.conversations.record $(NAME) $(if $(LIVE),--live $(LIVE))
+
+.PHONY: fuzz
+fuzz: setup-dev ## bad input to a running companion: 700 fixed cases twice and 10 000 generated ones (ARGS="--count 1000 --seed 2")
+	@$(PY) -m bot.runtime.train
+	@$(PY) -m tests.hostile $(ARGS)
 
 .PHONY: evaluate
 evaluate: setup-dev ## figures and every miss as reports/index.html and report.json (SET=heldout or dev)
@@ -83,6 +118,18 @@ test-py311 test-py312: test-py%: ## train and answer on the other Python
 	@version=3.$(patsubst 3%,%,$*); $(SETUP) --dev --python $$version && \
 	.venv-$$version/bin/python -m bot.runtime.train --models models/py$* && \
 	IL2_MODELS=models/py$* .venv-$$version/bin/python -m pytest tests/conversations -m "model and not slow" -q
+
+.PHONY: audit
+audit: setup-dev ## known advisories: the written list against the lock, and the advisory service where it answers
+	@$(PY) -m tests.audit
+
+.PHONY: purge
+purge: setup ## remove what is older than it may be kept (ARGS="--dry-run --days 30")
+	@$(PY) -m bot.runtime.purge $(ARGS)
+
+.PHONY: masking
+masking: setup-dev ## how much of what tells who a patient is gets masked (ARGS=-v for every miss)
+	@$(PY) -m tests.privacy.masking $(ARGS)
 
 .PHONY: lint
 lint: ## style and format

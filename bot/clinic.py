@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
@@ -18,7 +19,7 @@ WORDS_FILE = Path("data/clinical/words.yml")
 COUNTRIES = ("us", "uk")
 MESSAGING = ("sms", "whatsapp", "telegram", "slack", "messenger")
 """The channels that run over somebody else's platform."""
-_KEYS = {"name", "demo", "country", "team_number", "alerts", "origins", "general_information_only"}
+_KEYS = {"name", "demo", "country", "team_number", "alerts", "origins", "general_information_only", "time_zone"}
 
 
 class ClinicError(ValueError):
@@ -33,6 +34,7 @@ class Clinic:
         alerts: names of environment variables that hold the alert targets.
         origins: origins of the websites that may show the chat, e.g. ``https://www.example.org``.
         general_information_only: channels that are not fit for health data.
+        time_zone: where the clinic's clocks are, e.g. ``Europe/London``.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Clinic:
     alerts: tuple[str, ...]
     origins: tuple[str, ...] = ()
     general_information_only: tuple[str, ...] = MESSAGING
+    time_zone: str = "UTC"
 
     @property
     def somebody_is_told(self) -> bool:
@@ -86,6 +89,11 @@ def load(file: Path = CLINIC_FILE) -> Clinic:
     for channel in general:
         if channel not in MESSAGING:
             raise ClinicError(f"{file}: there is no channel {channel!r}; known are {', '.join(MESSAGING)}.")
+    zone = str(raw.get("time_zone") or "UTC")
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ClinicError(f'{file}: there is no time zone {zone!r}; write it like "Europe/London".') from None
     clinic = Clinic(
         name=str(raw.get("name") or ""),
         demo=bool(raw.get("demo", False)),
@@ -94,6 +102,7 @@ def load(file: Path = CLINIC_FILE) -> Clinic:
         alerts=alerts,
         origins=origins,
         general_information_only=general,
+        time_zone=zone,
     )
     if os.environ.get("IL2_PRODUCTION") == "1" and (clinic.demo or not clinic.team_number):
         raise ClinicError(f"{file}: production needs the clinic's own team_number, and `demo: false`.")

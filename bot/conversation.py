@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from rasa.shared.core.events import BotUttered, Event, UserUttered
+from rasa.shared.core.events import BotUttered, Event, SessionStarted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.dates import Dates, Role
@@ -16,6 +16,8 @@ CONTACT_PREFIX = "utter_contact_"
 GRAVE = ("soon", "urgent", "emergency", "crisis")
 """Levels of contact texts that are kept in mind, the gravest last."""
 CALLED = "called_team"
+KEPT_TURNS = 20
+"""How many turns of a long conversation are kept whole."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ class Conversation:
 
 
 def read(tracker: DialogueStateTracker | None) -> Conversation:
-    """Read the state from the tracker's events, all of them: an open escalation is never forgotten."""
+    """Read the state from the tracker's events, all of them: an open escalation is never forgotten.
+
+    The tracker store leaves out what is old and does not last, see :func:`condensed`.
+    """
     if tracker is None:
         return Conversation()
     slots = tracker.current_slot_values()
@@ -118,6 +123,38 @@ def _fold(events: Iterable[Event], setting: str, country: str) -> Conversation:
         buttons=frozenset(b["title"] for e in last for b in e.data.get("buttons") or ()),
         date_asked=next((Role(e.metadata["date_asked"]) for e in last if e.metadata.get("date_asked")), None),
     )
+
+
+def condensed(events: Sequence[Event]) -> list[Event]:
+    """The events that a long conversation needs to go on: its last turns, and of the earlier ones what lasts.
+
+    An open escalation, thoughts of suicide, a call, dates, slots and what has been asked once are never forgotten, nor
+    is the last answer. That an answer was given long ago is.
+    """
+    users = [number for number, event in enumerate(events) if isinstance(event, UserUttered) and event.text]
+    if len(users) <= KEPT_TURNS:
+        return list(events)
+    start = users[-KEPT_TURNS]
+    answers = [
+        number for number, event in enumerate(events[:start]) if isinstance(event, BotUttered) and _answers(event)
+    ]
+    last = answers[-1:]
+    return [event for number, event in enumerate(events[:start]) if _lasts(event) or number in last] + list(
+        events[start:]
+    )
+
+
+def _lasts(event: Event) -> bool:
+    if isinstance(event, UserUttered):
+        parsed = event.parse_data or {}
+        called = event.intent_name == CALLED or parsed.get("choice", {}).get("called")
+        return bool(called or (parsed.get("assessment") or {}).get("crisis"))
+    if isinstance(event, BotUttered):
+        told = event.metadata
+        return str(told.get("utter_action", "")).startswith(CONTACT_PREFIX) or bool(
+            told.get("dates") or told.get("asks")
+        )
+    return isinstance(event, SlotSet | SessionStarted)
 
 
 def grave(name: str) -> int:

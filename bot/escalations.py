@@ -6,29 +6,36 @@ A record holds time, conversation hash, level, symptoms and channel; no patient 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import hmac
 import json
 import logging
 import os
-import sqlite3
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
 
 from bot import clinic as clinics
 from bot import secret
+from bot.stores import database
+from bot.stores.schema import Part
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_FILE = Path("var/escalations.db")
 FIRST_RETRY = timedelta(seconds=10)
 LAST_RETRY = timedelta(minutes=15)
+LEASE = timedelta(seconds=90)
+"""For how long a record that somebody delivers is left alone by others."""
 POLL = 2.0
 """Seconds between two looks into the outbox."""
 
@@ -53,88 +60,141 @@ class Escalation:
     setting: str
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """An escalation in the outbox, and whether its alert was ``delivered``, is ``pending``, or was ``kept`` only."""
+
+    at: datetime
+    escalation: Escalation
+    alert: str
+
+
+_meta = sa.MetaData()
+_records = sa.Table(
+    "escalations",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("created", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default="pending"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_try", sa.Text, nullable=False),
+    sa.Column("delivered", sa.Text, nullable=False, server_default="[]"),
+    sa.UniqueConstraint("conversation", "message_id"),
+)
+
+
+def _make(db: Connection) -> None:
+    _meta.create_all(db)
+
+
+TABLES = Part("escalations", (_make,))
+
+
+def address(given: str | Path | None = None) -> str:
+    """Where the outbox is, for SQLAlchemy: ``IL2_OUTBOX`` names a file or an address such as ``postgresql://...``."""
+    named = str(given or os.environ.get("IL2_OUTBOX") or DEFAULT_FILE)
+    return named if "://" in named else f"sqlite:///{named}"
+
+
+@functools.cache
+def _engine(address: str) -> Engine:
+    return database.engine(address)
+
+
 class Outbox:
-    """SQLite file of escalations; safe to use from several threads and processes."""
+    """Escalations in a database; safe to use from several threads, processes and, on PostgreSQL, machines."""
 
-    def __init__(self, file: Path | None = None) -> None:
-        """Open or create the file."""
-        self._file = file or Path(os.environ.get("IL2_OUTBOX", DEFAULT_FILE))
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        for tries_left in range(50, -1, -1):
-            try:
-                self._set_up()
-                break
-            except sqlite3.OperationalError as error:
-                # Another process sets it up at this moment: for the change to WAL SQLite does not wait by itself.
-                if "locked" not in str(error) or not tries_left:
-                    raise
-                time.sleep(0.1)
-
-    def _set_up(self) -> None:
-        with closing(self._connect()) as db, db:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute(
-                "CREATE TABLE IF NOT EXISTS escalations (id INTEGER PRIMARY KEY, created TEXT NOT NULL,"
-                " message_id TEXT NOT NULL, conversation TEXT NOT NULL, record TEXT NOT NULL,"
-                " status TEXT NOT NULL DEFAULT 'pending', tries INTEGER NOT NULL DEFAULT 0, next_try TEXT NOT NULL,"
-                " delivered TEXT NOT NULL DEFAULT '[]', UNIQUE (conversation, message_id))"
-            )
-
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._file, timeout=10)
-        db.execute("PRAGMA synchronous=FULL")
-        return db
+    def __init__(self, where: str | Path | None = None) -> None:
+        """Open it, or make it; the default is :func:`address`."""
+        self._engine = _engine(address(where))
+        TABLES.ensure(self._engine)
+        self._unnoted: dict[int, dict[str, Any]] = {}
+        """What has been delivered and could not be noted: the database was away just then."""
 
     def record(self, escalation: Escalation, now: datetime | None = None) -> None:
         """Keep an escalation; the same message is kept once."""
         moment = _stamp(now)
         # A message without an id is a message of its own.
         message_id = escalation.message_id or uuid.uuid4().hex
-        row = (moment, message_id, escalation.conversation, json.dumps(asdict(escalation)), moment)
-        with closing(self._connect()) as db, db:
-            db.execute(
-                "INSERT OR IGNORE INTO escalations (created, message_id, conversation, record, next_try)"
-                " VALUES (?, ?, ?, ?, ?)",
-                row,
-            )
+        row = {"created": moment, "message_id": message_id, "conversation": escalation.conversation}
+        row |= {"record": json.dumps(asdict(escalation)), "next_try": moment}
+        with contextlib.suppress(sa.exc.IntegrityError), self._engine.begin() as db:
+            db.execute(_records.insert().values(row))
+
+    def recorded(self, since: datetime, limit: int = 500) -> list[Recorded]:
+        """The escalations since a moment, newest first."""
+        query = sa.select(_records).where(_records.c.created >= _stamp(since)).order_by(_records.c.id.desc())
+        with self._engine.connect() as db:
+            rows = db.execute(query.limit(limit)).all()
+        return [
+            Recorded(datetime.fromisoformat(row.created), _escalation(row.record, row.message_id), row.status)
+            for row in rows
+        ]
 
     def counts(self) -> dict[str, int]:
         """How many escalations are pending, delivered or kept without a target."""
-        with closing(self._connect()) as db:
-            return dict(db.execute("SELECT status, count(*) FROM escalations GROUP BY status").fetchall())
+        query = sa.select(_records.c.status, sa.func.count().label("number")).group_by(_records.c.status)
+        with self._engine.connect() as db:
+            return {row.status: row.number for row in db.execute(query)}
+
+    def purge(self, before: datetime, dry: bool = False) -> int:
+        """Remove what is older than a moment, but for what still waits; returns how many (``dry``: only count)."""
+        old = sa.and_(_records.c.status != "pending", _records.c.created < _stamp(before))
+        with self._engine.begin() as db:
+            if dry:
+                return int(db.execute(sa.select(sa.func.count()).select_from(_records).where(old)).scalar_one())
+            return int(db.execute(_records.delete().where(old)).rowcount)
 
     def deliver(self, targets: Sequence[str], send: Send, now: datetime | None = None) -> int:
         """Send what is due to every target that has not taken it yet; returns how many records are done now.
 
-        Without targets a record is ``kept``: it is in the file and nobody is told.
+        Without targets a record is ``kept``: it is in the file and nobody is told. Of several processes one delivers a
+        record; should it end in the middle, another one takes it up after :data:`LEASE`.
         """
+        self._note()
         done = 0
         moment = now or datetime.now(UTC)
-        with closing(self._connect()) as db:
-            due = db.execute(
-                "SELECT id, created, record, tries, delivered FROM escalations"
-                " WHERE status = 'pending' AND next_try <= ? ORDER BY id LIMIT 100",
-                (_stamp(moment),),
-            ).fetchall()
-        for key, created, record, tries, delivered in due:
-            taken = set(json.loads(delivered))
-            taken |= {
-                _name(t) for t in targets if _name(t) not in taken and send(t, *_words(created, json.loads(record)))
-            }
+        due = sa.and_(_records.c.status == "pending", _records.c.next_try <= _stamp(moment))
+        with self._engine.connect() as db:
+            found = db.execute(sa.select(_records).where(due).order_by(_records.c.id).limit(100)).all()
+        for row in found:
+            if not self._claim(row, _stamp(moment + LEASE)):
+                continue
+            words = _words(row.created, json.loads(row.record))
+            taken = set(json.loads(row.delivered))
+            taken |= {_name(t) for t in targets if _name(t) not in taken and send(t, *words)}
             complete = all(_name(target) in taken for target in targets)
             status = ("delivered" if targets else "kept") if complete else "pending"
-            wait = min(FIRST_RETRY * 2 ** min(tries, 10), LAST_RETRY)
-            with closing(self._connect()) as db, db:
-                db.execute(
-                    "UPDATE escalations SET status = ?, tries = tries + 1, next_try = ?, delivered = ? WHERE id = ?",
-                    (status, _stamp(moment + wait), json.dumps(sorted(taken)), key),
-                )
+            wait = min(FIRST_RETRY * 2 ** min(row.tries, 10), LAST_RETRY)
+            told = {"status": status, "tries": row.tries + 1, "delivered": json.dumps(sorted(taken))}
+            told["next_try"] = _stamp(moment + wait)
+            self._unnoted[row.id] = told
+            self._note()
             done += complete
         return done
+
+    def _note(self) -> None:
+        for key, told in list(self._unnoted.items()):
+            with self._engine.begin() as db:
+                db.execute(_records.update().where(_records.c.id == key).values(told))
+            del self._unnoted[key]
+
+    def _claim(self, row: Any, until: str) -> bool:
+        same = sa.and_(_records.c.id == row.id, _records.c.status == "pending", _records.c.next_try == row.next_try)
+        with self._engine.begin() as db:
+            return bool(db.execute(_records.update().where(same).values(next_try=until)).rowcount)
 
 
 def _stamp(moment: datetime | None) -> str:
     return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds")
+
+
+def _escalation(record: str, message_id: str) -> Escalation:
+    fields = json.loads(record)
+    return Escalation(**{**fields, "symptoms": tuple(fields["symptoms"]), "message_id": message_id})
 
 
 def _name(target: str) -> str:
@@ -180,13 +240,15 @@ def targets(clinic: clinics.Clinic) -> list[str]:
 def start_delivery(clinic: clinics.Clinic, outbox: Outbox | None = None) -> threading.Event:
     """Deliver in the background until the returned event is set."""
     stop = threading.Event()
-    where, box = targets(clinic), outbox or Outbox()
+    where, box = targets(clinic), outbox
 
     def work() -> None:
+        nonlocal box
         while not stop.wait(POLL):
             try:
+                box = box or Outbox()  # the database may not be there yet
                 box.deliver(where, send_by_apprise)
-            except sqlite3.Error as error:
+            except (sa.exc.SQLAlchemyError, OSError) as error:
                 logger.error("The outbox could not be read: %s.", type(error).__name__)
 
     threading.Thread(target=work, name="escalation-delivery", daemon=True).start()

@@ -9,20 +9,21 @@ in ``IL2_JOURNAL`` workers of several machines share it.
 from __future__ import annotations
 
 import abc
-import asyncio
 import enum
 import os
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
+
+from bot.masking import mask
+from bot.stores.database import Database
+from bot.stores.schema import Part
 
 DEFAULT_FILE = "var/journal.db"
 LEASE = 12.0
@@ -37,6 +38,8 @@ class Claim(enum.Enum):
 
     NEW = "new"
     """It is the caller's to handle."""
+    AGAIN = "again"
+    """It is the caller's to handle; whoever began it has ended, at any point of it."""
     RUNNING = "running"
     """Somebody is at it."""
     DONE = "done"
@@ -87,8 +90,22 @@ class Journal(abc.ABC):
         """Whether the conversation is open."""
 
     @abc.abstractmethod
-    async def accept(self, conversation: str, event: str, payload: dict[str, Any], entry: Entry | None = None) -> Claim:
-        """Take an event, durably, with what the patient said in it.
+    async def used(self, conversation: str) -> float | None:
+        """When the conversation was opened, or the patient last said something in it (Unix time); None: not open."""
+
+    @abc.abstractmethod
+    async def accept(
+        self,
+        conversation: str,
+        event: str,
+        payload: dict[str, Any],
+        entry: Entry | None = None,
+        lease: float | None = None,
+    ) -> Claim:
+        """Take an event, durably, with what the patient said in it: texts are masked.
+
+        One that somebody began and has neither finished nor renewed for ``lease`` seconds (:data:`LEASE`) may be begun
+        again.
 
         Raises:
             UnknownConversation: when it is not open.
@@ -161,6 +178,14 @@ class Journal(abc.ABC):
         """Remove the conversation, and remember that the rest of the system has to forget it too."""
 
     @abc.abstractmethod
+    async def idle(self, before: float) -> list[str]:
+        """Conversations in which nothing has happened since a moment (seconds since 1970)."""
+
+    @abc.abstractmethod
+    async def trim(self, before: float, dry: bool = False) -> int:
+        """Remove what was said before a moment; returns how many entries (``dry``: only count)."""
+
+    @abc.abstractmethod
     async def to_forget(self) -> list[str]:
         """Conversations that the rest of the system still has to forget."""
 
@@ -224,45 +249,23 @@ _parcels = _table(
 _forgets = _table("forgets", *_of(), sa.Column("since", sa.Float, nullable=False))
 
 
-_engines: dict[str, Engine] = {}
-_making = threading.Lock()
+def _make(db: Connection) -> None:
+    _meta.create_all(db)
 
 
-def engine(address: str | None = None) -> Engine:
-    """The database of the journal, its tables made: ``IL2_JOURNAL`` as a SQLAlchemy address, or a SQLite file."""
-    address = address or os.environ.get("IL2_JOURNAL") or f"sqlite:///{DEFAULT_FILE}"
-    with _making:
-        if address not in _engines:
-            _engines[address] = _made(sa.engine.make_url(address))
-        return _engines[address]
+TABLES = Part("journal", (_make,))
 
 
-def _made(url: sa.engine.URL) -> Engine:
-    sqlite = url.get_backend_name() == "sqlite"
-    if sqlite and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    made = sa.create_engine(url, pool_pre_ping=not sqlite)
-    if sqlite:
-        sa.event.listen(made, "connect", _set_up_sqlite)
-    for tries_left in range(20, -1, -1):
-        try:
-            if sqlite:
-                with made.connect() as connection:
-                    connection.execute(sa.text("PRAGMA journal_mode=WAL"))
-            _meta.create_all(made)
-            break
-        except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-            # Another worker is making them at this moment; neither waits for the other by itself.
-            if not tries_left:
-                raise
-            time.sleep(0.1)
-    return made
+def default_address() -> str:
+    """Where the journal is: ``IL2_JOURNAL`` as a SQLAlchemy address, or a SQLite file."""
+    return os.environ.get("IL2_JOURNAL") or f"sqlite:///{DEFAULT_FILE}"
 
 
-def _set_up_sqlite(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA busy_timeout=8000")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA secure_delete=ON")
+def _now(db: Connection) -> float:
+    """The time that all workers share: on several machines the database's, for their clocks may differ."""
+    if db.dialect.name == "postgresql":
+        return float(db.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+    return time.time()
 
 
 def _checkpoint(db: Connection) -> None:
@@ -271,23 +274,27 @@ def _checkpoint(db: Connection) -> None:
         db.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
+def _masked(said: dict[str, Any]) -> dict[str, Any]:
+    return {**said, "text": mask(said["text"])} if said.get("text") else said
+
+
 class SqlJournal(Journal):
     """A journal in a database."""
 
     def __init__(self, channel: str, address: str | None = None) -> None:
         """Name the channel; the database is opened at the first use."""
         self._channel, self._address = channel, address
-        # Threads of its own: a database that hangs must not hold the threads of others.
-        self._threads = ThreadPoolExecutor(4, thread_name_prefix=f"journal-{channel}")
+        self._database: Database | None = None
 
     async def _do(self, work: Callable[[Connection], T]) -> T:
-        """Run work in a transaction, outside the event loop."""
+        """Run work in a transaction, outside the event loop.
 
-        def transaction() -> T:
-            with engine(self._address).begin() as connection:
-                return work(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+        Raises:
+            Unavailable: when the database is away.
+        """
+        if self._database is None:
+            self._database = Database(self._address or default_address(), TABLES)
+        return await self._database.run(work)
 
     def _where(self, table: sa.Table, conversation: str, **more: Any) -> Any:
         """The condition that picks a conversation's rows."""
@@ -320,6 +327,13 @@ class SqlJournal(Journal):
             lambda db: db.execute(sa.select(row.c.last).where(self._where(row, conversation))).first() is not None
         )
 
+    async def used(self, conversation: str) -> float | None:
+        """See :meth:`Journal.used`."""
+        opened = sa.select(_conversations.c.opened).where(self._where(_conversations, conversation)).scalar_subquery()
+        said = sa.select(sa.func.max(_events.c.since)).where(self._where(_events, conversation)).scalar_subquery()
+        first, last = await self._do(lambda db: db.execute(sa.select(opened, said)).one())
+        return None if first is None else max(float(first), float(last or 0.0))
+
     def _append(self, db: Connection, conversation: str, entries: Sequence[Entry]) -> None:
         """Give each entry the next sequence number; the update first takes the lock that keeps the numbers apart."""
         where = self._where(_conversations, conversation)
@@ -337,21 +351,31 @@ class SqlJournal(Journal):
         texts = [option.text for option in options]
         db.execute(_conversations.update().where(self._where(_conversations, conversation)).values(options=texts))
 
-    async def accept(self, conversation: str, event: str, payload: dict[str, Any], entry: Entry | None = None) -> Claim:
+    async def accept(
+        self,
+        conversation: str,
+        event: str,
+        payload: dict[str, Any],
+        entry: Entry | None = None,
+        lease: float | None = None,
+    ) -> Claim:
         """See :meth:`Journal.accept`."""
-        now = time.time()
+        payload, entry = _masked(payload), _masked(entry) if entry else None
 
         def begin(db: Connection) -> None:
+            now = _now(db)
             self._append(db, conversation, [entry] if entry else [])
             row = self._key(conversation, event=event, done=False, since=now, tries=0, payload=payload)
             db.execute(_events.insert().values(row))
 
         def again(db: Connection) -> Claim:
+            now = _now(db)
+            left = now - (LEASE if lease is None else lease)
             where = self._where(_events, conversation, event=event)
             if not db.execute(sa.select(_events.c.event).where(where, ~_events.c.done)).first():
                 return Claim.DONE
-            stale = _events.update().where(where, ~_events.c.done, _events.c.since < now - LEASE).values(since=now)
-            return Claim.NEW if db.execute(stale).rowcount else Claim.RUNNING
+            stale = _events.update().where(where, ~_events.c.done, _events.c.since < left).values(since=now)
+            return Claim.AGAIN if db.execute(stale).rowcount else Claim.RUNNING
 
         try:
             await self._do(begin)
@@ -421,9 +445,9 @@ class SqlJournal(Journal):
 
     async def abandoned(self, limit: int = 20) -> list[Event]:
         """See :meth:`Journal.abandoned`."""
-        now = time.time()
 
         def work(db: Connection) -> list[Event]:
+            now = _now(db)
             stale = sa.and_(_events.c.channel == self._channel, ~_events.c.done, _events.c.since < now - LEASE)
             rows = db.execute(sa.select(_events).where(stale).order_by(_events.c.since).limit(limit)).all()
             mine = []
@@ -438,20 +462,19 @@ class SqlJournal(Journal):
 
     async def renew(self, events: Sequence[tuple[str, str]]) -> None:
         """See :meth:`Journal.renew`."""
-        now = time.time()
 
         def work(db: Connection) -> None:
-            for conversation, event in events:
-                where = self._where(_events, conversation, event=event)
-                db.execute(_events.update().where(where, ~_events.c.done).values(since=now))
+            these = sa.tuple_(_events.c.conversation, _events.c.event).in_(events)
+            where = (_events.c.channel == self._channel, ~_events.c.done, these)
+            db.execute(_events.update().where(*where).values(since=_now(db)))
 
         await self._do(work)
 
     async def due(self, conversation: str | None = None, limit: int = 50) -> list[Parcel]:
         """See :meth:`Journal.due`."""
-        now = time.time()
 
         def work(db: Connection) -> list[Parcel]:
+            now = _now(db)
             table = _parcels
             waiting = sa.and_(table.c.channel == self._channel, table.c.state == "waiting")
             if conversation is not None:
@@ -476,9 +499,13 @@ class SqlJournal(Journal):
         values: dict[str, Any] = {"tries": _parcels.c.tries + 1, "reason": reason}
         if again_in is None:
             values.update(state="failed", body=None)
-        else:
-            values["next_try"] = time.time() + again_in
-        await self._do(lambda db: db.execute(_parcels.update().where(_parcels.c.id == parcel).values(**values)))
+
+        def work(db: Connection) -> None:
+            if again_in is not None:
+                values["next_try"] = _now(db) + again_in
+            db.execute(_parcels.update().where(_parcels.c.id == parcel).values(**values))
+
+        await self._do(work)
 
     async def lost(self, conversation: str, reason: str) -> None:
         """See :meth:`Journal.lost`."""
@@ -502,6 +529,30 @@ class SqlJournal(Journal):
 
         await self._do(work)
         await self._do(_checkpoint)
+
+    async def idle(self, before: float) -> list[str]:
+        """See :meth:`Journal.idle`."""
+        table, event = _conversations, _events
+        same = sa.and_(event.c.channel == table.c.channel, event.c.conversation == table.c.conversation)
+        latest = sa.func.coalesce(sa.select(sa.func.max(event.c.since)).where(same).scalar_subquery(), table.c.opened)
+        query = sa.select(table.c.conversation).where(table.c.channel == self._channel, latest < before)
+        return await self._do(lambda db: list(db.execute(query).scalars()))
+
+    async def trim(self, before: float, dry: bool = False) -> int:
+        """See :meth:`Journal.trim`."""
+        moment = datetime.fromtimestamp(before, UTC).isoformat(timespec="milliseconds")
+        said = sa.and_(_entries.c.channel == self._channel, _entries.c.body["at"].as_string() < moment)
+        done = sa.and_(_events.c.channel == self._channel, _events.c.done, _events.c.since < before)
+
+        def work(db: Connection) -> int:
+            if dry:
+                return int(db.execute(sa.select(sa.func.count()).select_from(_entries).where(said)).scalar_one())
+            db.execute(_events.delete().where(done))
+            return int(db.execute(_entries.delete().where(said)).rowcount)
+
+        trimmed = await self._do(work)
+        await self._do(_checkpoint)
+        return trimmed
 
     async def to_forget(self) -> list[str]:
         """See :meth:`Journal.to_forget`."""

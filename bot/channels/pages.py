@@ -31,7 +31,15 @@ SECURITY = {
     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    # Browsers mind it over HTTPS only.
+    "Strict-Transport-Security": "max-age=31536000",
 }
+PLAIN = {
+    **SECURITY,
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""For whatever is no page: nothing may be loaded, framed or kept."""
 # The widget is for other websites too; with this they may check its hash (SRI).
 SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 

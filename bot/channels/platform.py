@@ -51,6 +51,8 @@ MAX_TURNS = 3
 """Attempts to answer an event before it gets the safe reply."""
 SEND_LIMIT = 10.0
 """Seconds that a platform may take to accept a message."""
+STOP_LIMIT = 10.0
+"""Seconds for which the server, when it stops, waits for what is being answered."""
 PUBLIC_URL = "IL2_PUBLIC_URL"
 
 
@@ -213,10 +215,16 @@ class Platform(InputChannel, abc.ABC):
 
         @routes.listener("after_server_start")
         async def start(app: Sanic, *_: Any) -> None:
-            self._background(self._sweep())
+            self._core.agent = getattr(app.ctx, "agent", None)
+            self._sweeping = self._background(self._sweep())
 
         @routes.listener("before_server_stop")
         async def stop(app: Sanic, *_: Any) -> None:
+            self._sweeping.cancel()
+            await self._core.finish()
+            # What has been taken is answered and sent; what takes too long is found in the journal by the next start.
+            if ending := self._work - {self._sweeping}:
+                await asyncio.wait(ending, timeout=STOP_LIMIT)
             for task in list(self._work):
                 task.cancel()
             if self._session is not None:
@@ -267,7 +275,7 @@ class Platform(InputChannel, abc.ABC):
             async with self._queue.turn(conversation):
                 self._background(self._notice(incoming))
                 if tries < MAX_TURNS:
-                    said = await self._said(conversation, event, incoming)
+                    said = await self._said(conversation, event, incoming, again=tries > 0)
                 else:
                     said = messages(safety.fallback(plain(incoming.text)))
                 options = [Option(secrets.token_urlsafe(16), text) for one in said for text in one.buttons]
@@ -282,7 +290,7 @@ class Platform(InputChannel, abc.ABC):
         finally:
             self._pending.discard((conversation, event))
 
-    async def _said(self, conversation: str, event: str, incoming: Incoming) -> list[Said]:
+    async def _said(self, conversation: str, event: str, incoming: Incoming, again: bool) -> list[Said]:
         special = await self.special(conversation, incoming)
         if special is not None:
             return special
@@ -302,7 +310,7 @@ class Platform(InputChannel, abc.ABC):
         elif len(text.encode()) > MAX_BODY:
             said = [*messages(safety.screen(text[:MAX_BODY])), Said(words["too_long"])]
         else:
-            said = messages(await self._core.turn(conversation, text, f"{self.name()}-{event}"))
+            said = messages(await self._core.turn(conversation, text, f"{self.name()}-{event}", again))
         return await self._with_privacy(conversation, incoming, said)
 
     async def _words(self, conversation: str, incoming: Incoming) -> str:
@@ -408,10 +416,11 @@ class Platform(InputChannel, abc.ABC):
                 logger.error("The journal of %s could not be read: %s.", self.name(), type(error).__name__)
             await asyncio.sleep(SWEEP)
 
-    def _background(self, work: Any) -> None:
+    def _background(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+        return task
 
 
 def _key(event: str) -> str:

@@ -14,8 +14,10 @@ from limits.strategies import MovingWindowRateLimiter
 logger = logging.getLogger(__name__)
 
 
-PATIENCE = 1.0
-"""Seconds that a shared store may take."""
+PATIENCE = 0.3
+"""Seconds that a shared store may take for each of its steps."""
+REST = 5.0
+"""Seconds for which a store that failed is not asked again."""
 
 
 class Rates:
@@ -27,20 +29,25 @@ class Rates:
         Raises:
             limits.errors.ConfigurationError: when the library knows no such store.
         """
-        storage = storage_from_string(store)
+        limits = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE} if store.startswith("redis") else {}
+        storage = storage_from_string(store, **limits)
         self._limiter = MovingWindowRateLimiter(storage)
         self._at_once = isinstance(storage, MemoryStorage)
+        self._ask_again = 0.0
 
     async def wait(self, rate: str, what: str, who: str) -> int:
         """Count a call; 0 when it is within the rate (such as ``30/minute``), else the seconds to wait.
 
         A store that cannot be reached lets everybody pass: a patient comes before a limit.
         """
+        if time.monotonic() < self._ask_again:
+            return 0
         try:
             if self._at_once:
                 return self._count(parse(rate), what, who)
-            return await asyncio.wait_for(asyncio.to_thread(self._count, parse(rate), what, who), PATIENCE)
+            return await asyncio.wait_for(asyncio.to_thread(self._count, parse(rate), what, who), 2 * PATIENCE)
         except Exception as error:
+            self._ask_again = time.monotonic() + REST
             logger.error("Calls could not be counted: %s.", type(error).__name__)
             return 0
 

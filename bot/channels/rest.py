@@ -31,6 +31,7 @@ class RestInput(InputChannel):
         """The routes of the channel."""
         routes = Blueprint("rest")
         core = Core(on_new_message, self.name())
+        routes.listener("before_server_stop")(core.finish)
 
         @routes.get("/")
         async def alive(request: Request) -> HTTPResponse:

@@ -1,4 +1,4 @@
-"""Whether each messaging channel works, for ``/health``."""
+"""How the companion is, for ``/health``: each messaging channel, whether a turn has failed, whether it is stopping."""
 
 from __future__ import annotations
 
@@ -27,3 +27,31 @@ def tell(channel: str, state: State) -> None:
 def channels() -> dict[str, str]:
     """The state of each messaging channel that is not off, by its name."""
     return {name: state.value for name, state in sorted(_states.items()) if state is not State.OFF}
+
+
+_doubted = False
+_stopping = False
+
+
+def doubt() -> None:
+    """A turn has failed: the next look must be a whole turn."""
+    global _doubted
+    _doubted = True
+
+
+def doubted() -> bool:
+    """Whether a turn has failed since the last call."""
+    global _doubted
+    was, _doubted = _doubted, False
+    return was
+
+
+def stop() -> None:
+    """The server is stopping: no new patients, please."""
+    global _stopping
+    _stopping = True
+
+
+def stopping() -> bool:
+    """Whether the server is stopping."""
+    return _stopping

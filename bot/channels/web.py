@@ -11,11 +11,14 @@ import contextlib
 import functools
 import hmac
 import logging
+import math
+import os
 import re
 import secrets
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -31,6 +34,7 @@ from bot.channels.checks import BadRequest, parse_json, plain
 from bot.channels.core import Collector, Core, Handler
 from bot.channels.erase import NotErasable
 from bot.channels.journal import Claim, Entry, Journal, Option, SqlJournal, UnknownConversation
+from bot.channels.pages import PLAIN
 from bot.channels.rates import Rates
 from bot.channels.replies import Said, messages
 from bot.channels.texts import texts
@@ -39,15 +43,21 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 15.0
 """Seconds for which a message that is sent again waits for its first turn."""
+IDLE = 24 * 3600.0
+"""Seconds without a word of the patient's after which a conversation can only be deleted, not read or gone on with."""
+HASTE = 0.7
+"""Seconds after which a red flag is told although nothing of it could be kept yet; the website sends it again."""
+KEEP_SOON = 0.8
+"""Seconds for which a reply waits until it is kept."""
+KEEP_AGAIN = 2.0
+"""Seconds before a reply that was given and could not be kept is kept again."""
+RENEW = 1.0
+"""Seconds between two signs of life of a turn that runs."""
+LEASE = 3.5
+"""Seconds without a sign of life after which another worker runs the turn: the one that began it is dead or hangs."""
 SWEEP = 60.0
 """Seconds between two looks for conversations that still have to be removed."""
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Vary": "Origin",
-}
+HEADERS = {**PLAIN, "Vary": "Origin"}
 LEVELS = ("soon", "urgent", "emergency")
 _TOKEN = re.compile(r"([\w-]{22})\.([\w-]{43})", re.ASCII)
 _EVENT = re.compile(r"[\w-]{8,64}", re.ASCII)
@@ -61,7 +71,7 @@ class Limits:
     messages_per_conversation: str = "30/minute"
     conversations_per_address: str = "30/minute"
     calls_per_address: str = "300/minute"
-    store: str = "memory://"
+    store: str = field(default_factory=lambda: os.environ.get("IL2_RATES") or "memory://")
 
 
 class Collected(Collector):
@@ -179,6 +189,7 @@ class WebInput(InputChannel):
         self._rates = Rates(self._limits.store)
         self._turns: dict[tuple[str, str], asyncio.Task[list[Entry]]] = {}
         self._work: set[asyncio.Task[None]] = set()
+        self._alive: set[tuple[str, str]] = set()
 
     @classmethod
     def name(cls) -> str:
@@ -203,7 +214,7 @@ class WebInput(InputChannel):
             "/conversations": {"POST": self._open},
             "/messages": {"POST": self._receive, "GET": self._history},
             "/acknowledge": {"POST": self._acknowledge},
-            "/conversation": {"DELETE": self._delete},
+            "/conversation": {"GET": self._export, "DELETE": self._delete},
         }.items():
             for method, handler in methods.items():
                 guarded = functools.partial(self._guarded, handler)
@@ -211,12 +222,17 @@ class WebInput(InputChannel):
 
         @routes.listener("after_server_start")
         async def sweep(app: Sanic, *_: Any) -> None:
-            self._background(self._sweep(app))
+            self._core.agent = getattr(app.ctx, "agent", None)
+            self._ongoing = {self._background(self._sweep(app)), self._background(self._renew())}
 
         @routes.listener("before_server_stop")
         async def stop(app: Sanic, *_: Any) -> None:
-            for task in list(self._work):
+            for task in self._ongoing:
                 task.cancel()
+            await self._core.finish()
+            # Replies that are being kept, and removals.
+            if ending := {*self._turns.values(), *self._work} - self._ongoing:
+                await asyncio.wait(ending, timeout=PATIENCE)
 
         return routes
 
@@ -245,17 +261,20 @@ class WebInput(InputChannel):
         if wait:
             raise _Refused(429, "Too many requests. Please wait a moment.", {"Retry-After": str(wait)})
 
-    async def _conversation(self, request: Request) -> str:
+    async def _conversation(self, request: Request, idle: float = IDLE) -> str:
         """The conversation that the caller may use.
 
         Raises:
-            UnknownConversation: without a good token, or when the conversation was deleted.
+            UnknownConversation: without a good token, or when the conversation was deleted or is idle for too long.
         """
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        conversation = conversation_of(token.strip()) if scheme.lower() == "bearer" else None
-        if conversation is None or not await self._journal.knows(conversation):
-            raise UnknownConversation
+        conversation = _signed(request)
+        await self._check_usable(conversation, idle)
         return conversation
+
+    async def _check_usable(self, conversation: str, idle: float = IDLE) -> None:
+        used = await self._journal.used(conversation)
+        if used is None or time.time() - used > idle:
+            raise UnknownConversation
 
     async def _config(self, request: Request) -> HTTPResponse:
         return json(config(), headers={"Cache-Control": "public, max-age=60"})
@@ -271,7 +290,8 @@ class WebInput(InputChannel):
         return json({"token": token_of(conversation), "contact": contact(), "messages": said}, status=201)
 
     async def _receive(self, request: Request) -> HTTPResponse:
-        conversation = await self._conversation(request)
+        # The journal is asked only behind the screening: while it hangs, a red flag must still be told.
+        conversation = _signed(request)
         await self._limit(self._limits.messages_per_conversation, "messages", conversation)
         body = _body(request)
         event = body.get("id")
@@ -283,6 +303,7 @@ class WebInput(InputChannel):
         if not isinstance(said, str):
             raise _Refused(422, "text and button are strings.")
         if "button" in body:
+            await self._check_usable(conversation)
             meant = await self._journal.option(conversation, said) if _BUTTON.fullmatch(said) else None
             if meant is None:
                 raise _Refused(422, "This button is not known.")
@@ -308,8 +329,15 @@ class WebInput(InputChannel):
         said = await self._answered(conversation, uuid.uuid4().hex, texts().web[f"acknowledged{here}"])
         return json({"messages": said})
 
-    async def _delete(self, request: Request) -> HTTPResponse:
+    async def _export(self, request: Request) -> HTTPResponse:
+        """Everything that is kept of the conversation, as a file for the patient."""
         conversation = await self._conversation(request)
+        await self._limit(self._limits.messages_per_conversation, "messages", conversation)
+        name = {"Content-Disposition": 'attachment; filename="il2-conversation.json"'}
+        return json({"exported": _now(), "messages": await self._journal.history(conversation)}, headers=name)
+
+    async def _delete(self, request: Request) -> HTTPResponse:
+        conversation = await self._conversation(request, idle=math.inf)
         await self._forget(request.app, conversation)
         return empty()
 
@@ -325,36 +353,67 @@ class WebInput(InputChannel):
         if running is None:
             running = asyncio.ensure_future(self._handle(conversation, event, text))
             self._turns[conversation, event] = running
-            running.add_done_callback(lambda _: self._turns.pop((conversation, event), None))
+            running.add_done_callback(functools.partial(self._over, (conversation, event)))
         # A caller who hangs up does not take the turn with him.
+        await asyncio.wait({running}, timeout=HASTE)
+        if not running.done() and (urgent := safety.screen(text)):
+            raise _Refused(503, _words(urgent), {"Retry-After": "1"})
         return await asyncio.shield(running)
+
+    def _over(self, which: tuple[str, str], turn: asyncio.Task[list[Entry]]) -> None:
+        del self._turns[which]
+        if not turn.cancelled():
+            turn.exception()  # whoever asked may have gone with the red flag's text
 
     async def _handle(self, conversation: str, event: str, text: str) -> list[Entry]:
         entry = {"id": event, "from": "patient", "text": text, "at": _now()}
-        limit = asyncio.get_running_loop().time() + PATIENCE
+        began = asyncio.get_running_loop().time()
         try:
-            while (claim := await self._journal.accept(conversation, event, {}, entry)) is Claim.RUNNING:
-                if asyncio.get_running_loop().time() > limit:
+            await self._check_usable(conversation)
+            while (claim := await self._journal.accept(conversation, event, {}, entry, LEASE)) is Claim.RUNNING:
+                if asyncio.get_running_loop().time() > began + PATIENCE:
                     raise TimeoutError("another worker has not finished the turn")
                 await asyncio.sleep(0.2)
         except UnknownConversation:
             raise
         except Exception as error:  # nothing is stored, yet a red flag must be told
             logger.error("A message of the website could not be kept: %s.", type(error).__name__)
-            told = [reply["text"] for reply in safety.fallback(text) if reply.get("text")]
-            raise _Refused(503, "\n\n".join(told)) from None
-        if claim is Claim.NEW:
-            said = messages(await self._core.turn(sender_of(conversation), text, f"web-{event}"))
+            raise _Refused(503, _words(safety.fallback(text))) from None
+        if claim in (Claim.NEW, Claim.AGAIN):
+            self._alive.add((conversation, event))
+            try:
+                again, spent = claim is Claim.AGAIN, asyncio.get_running_loop().time() - began
+                said = messages(await self._core.turn(sender_of(conversation), text, f"web-{event}", again, spent))
+            finally:
+                self._alive.discard((conversation, event))
             entries, options = bot_entries(said, event)
             try:
-                if not await self._journal.finish(conversation, event, entries, options):
+                kept = self._journal.finish(conversation, event, entries, options)
+                if not await asyncio.wait_for(kept, KEEP_SOON):
                     await self._check_still_there(conversation)
             except UnknownConversation:
                 raise
             except Exception as error:  # said, though not kept: better than silence
-                logger.error("A reply of the website could not be kept: %s.", type(error).__name__)
+                logger.error("A reply of the website could not be kept yet: %s.", type(error).__name__)
+                self._background(self._keep(conversation, event, entries, options))
                 return [{"seq": 0, **said} for said in entries]
         return await self._journal.history(conversation, reply_to=event)
+
+    async def _keep(self, conversation: str, event: str, entries: list[Entry], options: list[Option]) -> None:
+        """Keep a reply that was given while the journal was away."""
+        while True:
+            await asyncio.sleep(KEEP_AGAIN)
+            with contextlib.suppress(Exception):
+                await self._journal.finish(conversation, event, entries, options)
+                return
+
+    async def _renew(self) -> None:
+        """Show other workers which turns run here: all at once, for under load there are many."""
+        while True:
+            await asyncio.sleep(RENEW)
+            if self._alive:
+                with contextlib.suppress(Exception):
+                    await self._journal.renew(list(self._alive))
 
     async def _check_still_there(self, conversation: str) -> None:
         """Have a turn that ran on behind a deletion removed as well."""
@@ -391,6 +450,23 @@ class WebInput(InputChannel):
         self._work.add(task)
         task.add_done_callback(self._work.discard)
         return task
+
+
+def _signed(request: Request) -> str:
+    """The conversation whose token the caller shows, which may have been deleted.
+
+    Raises:
+        UnknownConversation: without a good token.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    conversation = conversation_of(token.strip()) if scheme.lower() == "bearer" else None
+    if conversation is None:
+        raise UnknownConversation
+    return conversation
+
+
+def _words(replies: Sequence[safety.Reply]) -> str:
+    return "\n\n".join(reply["text"] for reply in replies if reply.get("text"))
 
 
 def _body(request: Request) -> dict[str, Any]:

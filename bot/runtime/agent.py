@@ -30,6 +30,7 @@ for name in ("rasa.core.processor", "rasa.core.actions.action"):
 def load(model: Path, action_url: str = "http://127.0.0.1:9/webhook") -> Agent:
     """The agent of a trained model, with conversations in memory; actions go to ``action_url`` (default: nowhere)."""
     os.environ.setdefault("ACTION_ENDPOINT_URL", action_url)
+    os.environ.setdefault("ACTION_TOKEN", "none")
     agent = Agent.load(model, action_endpoint=EndpointConfig(action_url))
     agent.nlg = CompanionNLG(None, agent.domain or Domain.empty())
     if agent.processor:

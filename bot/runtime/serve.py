@@ -14,13 +14,15 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
 from bot import clinic as clinics
-from bot.runtime import train
+from bot import secret
+from bot.runtime import guards, train
 
 LOGS = Path("var/log")
 START_LIMIT = 120.0
@@ -29,8 +31,13 @@ STOP_LIMIT = 20.0
 """Seconds a process gets to end by itself; it finishes messages in flight."""
 FIRST_WAIT, LAST_WAIT = 0.5, 30.0
 """Seconds before a process that ended is started again, doubled at each end in a row."""
+STEADY = 20.0
+"""Seconds of running after which an end is no longer one in a row: far more than a start takes."""
 
-NOT_LOADED = re.compile(r"Could not load model due to (.+)")
+PURGE_FIRST, PURGE_AGAIN = 300.0, 86_400.0
+"""Seconds until what is too old is removed for the first time, and between two times."""
+
+NOT_LOADED = re.compile(r'Could not load model due to ([^"\\]+)')
 """What Rasa's log says of a model that is broken or of another version."""
 
 
@@ -73,7 +80,7 @@ class Service:
             assert self.process is not None
             began = time.monotonic()
             code = await self.process.wait()
-            wait = FIRST_WAIT if time.monotonic() - began > 60 else min(wait * 2, LAST_WAIT)
+            wait = FIRST_WAIT if time.monotonic() - began > STEADY else min(wait * 2, LAST_WAIT)
             print(f"· the {self.name} ended with code {code}; starting it again", flush=True)
             await asyncio.sleep(wait)
             try:
@@ -121,6 +128,20 @@ class Service:
                     pass
                 await asyncio.sleep(0.2)
         raise ServeError(f"the {self.name} was not ready after {START_LIMIT:.0f} s (see {self.log})")
+
+
+async def purge_daily(command: Sequence[str] = (sys.executable, "-m", "bot.runtime.purge")) -> None:
+    """Have what is older than it may be kept removed, once a day, by a process of its own."""
+    await asyncio.sleep(PURGE_FIRST)
+    while True:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        with (LOGS / "purge.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        if code := await process.wait():
+            print(f"· old conversations could not be removed (code {code}); see {LOGS / 'purge.log'}", flush=True)
+        await asyncio.sleep(PURGE_AGAIN)
 
 
 def last_line(log: Path) -> str:
@@ -171,6 +192,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _files() -> list[str]:
+    """The endpoints and the credentials as Rasa's arguments."""
+    endpoints = os.environ.get("IL2_ENDPOINTS", "endpoints.yml")
+    return ["--endpoints", endpoints, "--credentials", os.environ.get("IL2_CREDENTIALS", "credentials.yml")]
+
+
 def services(host: str, port: int, model: Path) -> list[Service]:
     """The two processes; the action server is reached over the loopback address alone."""
     given = os.environ.get("ACTION_PORT")
@@ -183,6 +210,8 @@ def services(host: str, port: int, model: Path) -> list[Service]:
         "OMP_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+        # Made from the secret that all machines share, so that each Rasa server may call each action server.
+        "ACTION_TOKEN": os.environ.get("ACTION_TOKEN") or secret.mac("action server", "token").hex(),
     }
     actions = Service(
         "action server",
@@ -198,12 +227,21 @@ def services(host: str, port: int, model: Path) -> list[Service]:
         "SANIC_FALLBACK_ERROR_FORMAT": "json",
     }
     command = [python, "-m", "bot.runtime.rasa", "run", "--model", str(model), "--interface", host, "--port", str(port)]
-    command += ["--endpoints", os.environ.get("IL2_ENDPOINTS", "endpoints.yml")]
-    command += ["--credentials", os.environ.get("IL2_CREDENTIALS", "credentials.yml")]
+    command += _files()
     origins = clinics.load().origins
     command += ["--cors", *origins] if origins else []
     probe = "127.0.0.1" if host == "0.0.0.0" else host
     return [actions, Service("Rasa server", command, f"http://{probe}:{port}/health", rasa_environment)]
+
+
+def team_page() -> list[Service]:
+    """The care team's page, if it is on."""
+    if not os.environ.get("IL2_TEAM"):
+        return []
+    port = port_number("TEAM_PORT", os.environ.get("TEAM_PORT", "5006"))
+    command = [sys.executable, "-m", "bot.team", str(port)]
+    quiet = {"SQLALCHEMY_SILENCE_UBER_WARNING": "1", "PYTHONWARNINGS": "ignore"}
+    return [Service("team page", command, f"http://127.0.0.1:{port}/team/health", quiet)]
 
 
 async def serve() -> None:
@@ -214,6 +252,7 @@ async def serve() -> None:
     """
     host, port, model = os.environ.get("HOST", "127.0.0.1"), chosen_port(), train.model_path()
     clinics.load()
+    guards.check(["--model", str(model), *_files()])
     check_free(host, port)
     if not model.is_file():
         raise ServeError(f"there is no trained model ({model}). Run: make train")
@@ -222,7 +261,7 @@ async def serve() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
 
-    running = services(host, port, model)
+    running = [*services(host, port, model), *team_page()]
     for service in running:
         service.log.unlink(missing_ok=True)
     keepers: list[asyncio.Task[None]] = []
@@ -238,20 +277,23 @@ async def serve() -> None:
         await ready
         print(f"The companion answers at http://{host}:{port}/ (Ctrl-C stops it)", flush=True)
         keepers = [asyncio.ensure_future(service.keep()) for service in running]
+        keepers.append(asyncio.ensure_future(purge_daily()))
         await stop
     finally:
         stop.cancel()
         for keeper in keepers:
             keeper.cancel()
-        await asyncio.gather(*(service.stop() for service in running))
+        for service in reversed(running):  # the actions last: turns in flight need them
+            await service.stop()
         print("· stopped", flush=True)
 
 
 def main() -> int:
     """Serve until told to stop."""
+    os.umask(0o077)  # what is kept of patients is for this user alone
     try:
         asyncio.run(serve())
-    except (ServeError, clinics.ClinicError) as error:
+    except (ServeError, guards.Refused, clinics.ClinicError) as error:
         print(f"Not started: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

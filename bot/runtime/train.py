@@ -164,6 +164,7 @@ def main() -> int:
     # Before numpy is loaded.
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     os.environ.setdefault("ACTION_ENDPOINT_URL", "http://127.0.0.1:5055/webhook")
+    os.environ.setdefault("ACTION_TOKEN", "")
     began = time.monotonic()
     try:
         check_content()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
+
+from bot.runtime import debian
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW = (
@@ -30,20 +31,8 @@ def find() -> str | None:
 
 def install() -> str | None:
     """Find it, or install it if this user may without being asked for a password."""
-    apt = shutil.which("apt-get")
-    if find() or not apt or os.environ.get("CHROMIUM"):
-        return find()
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    packages = ["chromium", "fonts-dejavu-core"]
-    print("· installing Chromium for the browser tests", flush=True)
-    for command in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *packages]):
-        try:
-            done = subprocess.run([*sudo, apt, *command], env=environment, capture_output=True)
-        except FileNotFoundError:  # no sudo
-            return None
-        if done.returncode and command[0] == "install":
-            return None
+    if not (find() or os.environ.get("CHROMIUM")):
+        debian.install("Chromium for the browser tests", ["chromium", "fonts-dejavu-core"])
     return find()
 
 

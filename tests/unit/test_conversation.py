@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet, UserUttered
 from rasa.shared.core.slots import CategoricalSlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.conversation import Conversation, read
+from bot.conversation import KEPT_TURNS, Conversation, condensed, read
 
 
 def _talk(*events: Event) -> Conversation:
@@ -177,3 +180,39 @@ def test_the_symptoms_are_those_of_the_last_assessed_message() -> None:
     assert _talk(fever).open_symptoms == ("fever", "chills")
     assert _talk(fever, _user("thanks")).open_symptoms == ("fever", "chills")
     assert _talk(fever, rash).open_symptoms == ("rash",)
+
+
+# -- long conversations ----------------------------------------------------------------------------
+
+_EVENTS = st.sampled_from(
+    [
+        _user("hello"),
+        _user("my chest hurts", "red_flag_emergency", level="emergency", findings=[{"symptom": "chest_pain"}]),
+        _user("i want to die", "red_flag_crisis", level="emergency", crisis=True, findings=[]),
+        _user("i have called them", "called_team"),
+        UserUttered("called, and wine?", {"name": "faq"}, parse_data={"choice": {"called": True}}),  # type: ignore[arg-type, typeddict-item]
+        _bot("utter_contact_urgent"),
+        _bot("utter_contact_emergency"),
+        _bot("utter_faq/diet_wine", "faq/diet_wine"),
+        _bot("utter_small_talk"),
+        _bot("utter_ask_setting", asks="setting"),
+        BotUttered("dates", None, {"utter_action": "utter_dates", "dates": {"first_day": "2026-10-03"}}),
+        SlotSet("setting", "hospital"),
+        ActionExecuted("action_listen"),
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(events=st.lists(_EVENTS, max_size=300))
+def test_what_a_condensed_conversation_has_come_to_is_the_same(events: list[Event]) -> None:
+    whole, short = _talk(*events), _talk(*condensed(events))
+    assert replace(short, given=()) == replace(whole, given=())
+    assert condensed(condensed(events)) == condensed(events)
+
+
+def test_a_long_conversation_stays_short_and_keeps_an_open_escalation() -> None:
+    turns = [event for _ in range(500) for event in (_user("wine?"), _bot("utter_faq/diet_wine", "faq/diet_wine"))]
+    events = condensed([*_contact("emergency"), *turns])
+    assert len(events) < 3 * KEPT_TURNS
+    assert _talk(*events).contact_level == "emergency"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot import escalations, secret
 from bot.clinic import Clinic, ClinicError
@@ -52,8 +53,12 @@ def targets() -> Targets:
     return Targets()
 
 
+def _file(outbox: Outbox) -> Path:
+    return Path(str(outbox._engine.url.database))
+
+
 def _rows(outbox: Outbox) -> list[sqlite3.Row]:
-    with closing(sqlite3.connect(outbox._file)) as db:
+    with closing(sqlite3.connect(_file(outbox))) as db:
         db.row_factory = sqlite3.Row
         return db.execute("SELECT * FROM escalations ORDER BY id").fetchall()
 
@@ -85,7 +90,7 @@ def test_messages_without_an_id_are_all_recorded(outbox: Outbox) -> None:
 
 def test_what_is_recorded_is_there_after_a_restart(outbox: Outbox) -> None:
     outbox.record(FEVER)
-    assert Outbox(outbox._file).counts() == {"pending": 1}
+    assert Outbox(_file(outbox)).counts() == {"pending": 1}
 
 
 def test_a_new_outbox_is_empty(outbox: Outbox) -> None:
@@ -119,23 +124,49 @@ def test_two_processes_may_record_at_once_and_agree_on_the_conversation(tmp_path
     assert Outbox(tmp_path / "var" / "escalations.db").counts() == {"pending": 10}
 
 
-def test_a_file_that_another_process_is_setting_up_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_of_two_that_deliver_at_once_one_tells_the_target(outbox: Outbox, targets: Targets) -> None:
+    outbox.record(FEVER, NOW)
+    other = Outbox(_file(outbox))
+
+    def send(target: str, title: str, body: str) -> bool:
+        assert other.deliver([PAGER], targets.send, NOW) == 0
+        return targets.send(target, title, body)
+
+    assert outbox.deliver([PAGER], send, NOW) == 1
+    assert targets.told() == [PAGER]
+
+
+def test_a_record_whose_deliverer_died_is_delivered_by_another_one(outbox: Outbox, targets: Targets) -> None:
+    outbox.record(FEVER, NOW)
+
+    def dies(target: str, title: str, body: str) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outbox.deliver([PAGER], dies, NOW)
+    assert outbox.deliver([PAGER], targets.send, NOW + timedelta(seconds=1)) == 0
+    assert outbox.deliver([PAGER], targets.send, NOW + escalations.LEASE) == 1
+    assert targets.told() == [PAGER]
+
+
+def test_an_alert_is_not_sent_twice_when_the_database_goes_away_behind_it(
+    outbox: Outbox, targets: Targets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_up, tries = Outbox._set_up, []
+    monkeypatch.setattr("bot.stores.database.LOCKED", 0.01)
+    outbox = Outbox(_file(outbox))
+    outbox.record(FEVER, NOW)
+    with closing(sqlite3.connect(_file(outbox), isolation_level=None)) as holder:
 
-    def busy(self: Outbox) -> None:
-        tries.append(1)
-        if len(tries) < 3:
-            raise sqlite3.OperationalError("database is locked")
-        set_up(self)
+        def locks(target: str, title: str, body: str) -> bool:
+            holder.execute("BEGIN EXCLUSIVE")
+            return targets.send(target, title, body)
 
-    monkeypatch.setattr(Outbox, "_set_up", busy)
-    monkeypatch.setattr("bot.escalations.time.sleep", lambda seconds: None)
-    box = Outbox(tmp_path / "box.db")
-    box.record(FEVER)
-    assert box.counts() == {"pending": 1}
-    assert len(tries) == 3
+        with pytest.raises(sa.exc.OperationalError):
+            outbox.deliver([PAGER], locks, NOW)
+        holder.execute("ROLLBACK")
+    assert outbox.deliver([PAGER], targets.send, NOW + escalations.LEASE) == 0
+    assert targets.told() == [PAGER]
+    assert outbox.counts() == {"delivered": 1}
 
 
 # -- delivering ------------------------------------------------------------------------------------
@@ -241,7 +272,7 @@ def test_no_file_holds_the_senders_id_or_the_secret_of_a_target(outbox: Outbox, 
     outbox.record(replace(FEVER, conversation=conversation_hash(sender)), NOW)
     targets.down = {MAIL}
     outbox.deliver([PAGER, MAIL], targets.send, NOW)
-    files = [file for file in outbox._file.parent.parent.rglob("*") if file.is_file()]
+    files = [file for file in _file(outbox).parent.parent.rglob("*") if file.is_file()]
     content = b"".join(file.read_bytes() for file in files)
     assert b"urgent" in content
     for word in (b"jane", b"example.org", b"secret-token", b"password"):

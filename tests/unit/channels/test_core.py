@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from rasa.core.channels.channel import UserMessage
+from rasa.shared.core.events import BotUttered, Event, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot import safety
 from bot.channels import core
@@ -26,6 +28,7 @@ QUESTION = "How long is one infusion?"
 
 @pytest.fixture(autouse=True)
 def _short_waits_and_own_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(core, "URGENT", 0.02)
     monkeypatch.setattr(core, "SOON", 0.05)
     monkeypatch.setattr(core, "DEADLINE", 0.1)
     monkeypatch.setenv("IL2_OUTBOX", str(tmp_path / "escalations.db"))
@@ -296,6 +299,7 @@ def test_two_red_flags_of_one_conversation_are_two_records(tmp_path: Path) -> No
         shared = Core(_fail, "test", outbox)
         await shared.turn("patient", RED_FLAG)
         await shared.turn("patient", RED_FLAG)
+        await asyncio.gather(*shared._running)
 
     asyncio.run(run())
     assert outbox.counts() == {"pending": 2}
@@ -307,8 +311,25 @@ def test_an_outbox_that_fails_keeps_no_advice_from_the_patient(caplog: pytest.Lo
             raise OSError(f"disk full while writing {escalation}")
 
     assert _texts(_turn_with(Broken(), _fail, RED_FLAG)) == [EMERGENCY, SAFE]
-    assert "An escalation could not be recorded: OSError." in caplog.text
+    assert "An escalation could not be recorded yet: OSError." in caplog.text
     assert "disk full" not in caplog.text
+
+
+def test_an_escalation_that_could_not_be_recorded_is_recorded_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.channels.core.FIRST_TRY", 0.01)
+
+    class Recovering(FakeOutbox):
+        tries = 0
+
+        def record(self, escalation: Escalation) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise OSError("away")
+            super().record(escalation)
+
+    outbox = Recovering()
+    _turn_with(outbox, _escalates, RED_FLAG)
+    assert len(outbox.records) == 1
 
 
 def test_an_outbox_that_hangs_keeps_no_advice_from_the_patient() -> None:
@@ -338,3 +359,211 @@ def test_nothing_is_kept_of_a_conversation_that_is_over() -> None:
     assert not shared._queue._locks
     assert not shared._queue._waiting
     assert not shared._running
+
+
+# -- a worker was killed -----------------------------------------------------------------------------
+
+
+class _Agent:
+    """An agent whose tracker store holds one conversation."""
+
+    def __init__(self, *events: Event) -> None:
+        self.tracker_store, self._events = self, events
+
+    async def retrieve(self, sender: str) -> DialogueStateTracker:
+        return DialogueStateTracker.from_events(sender, list(self._events))
+
+
+def _said_before(message_id: str) -> list[dict[str, Any]]:
+    advice = {"escalation": {"level": "urgent", "symptoms": ["fever"], "setting": "home"}}
+    agent = _Agent(
+        UserUttered("before", message_id="m-0"),
+        BotUttered("Old."),
+        UserUttered(RED_FLAG, message_id="m-1"),
+        BotUttered("Call now.", {"custom": advice, "buttons": None}),
+        BotUttered("And the answer.", {"buttons": [{"title": "More", "payload": "More"}]}),
+        UserUttered("after", message_id="m-2"),
+        BotUttered("New."),
+    )
+    core_ = Core(_echo, "test")
+    core_.agent = agent
+
+    async def scene() -> list[dict[str, Any]]:
+        replies = await core_.turn("patient", RED_FLAG, message_id, again=True)
+        await asyncio.gather(*core_._running)
+        return replies
+
+    return asyncio.run(scene())
+
+
+def test_a_turn_that_was_kept_before_its_worker_was_killed_is_told_again_and_recorded() -> None:
+    replies = _said_before("m-1")
+    assert _texts(replies) == ["Call now.", "And the answer."]
+    assert _metadata(replies)["escalation"]["level"] == "urgent"
+    assert replies[1]["buttons"] == [{"title": "More", "payload": "More"}]
+    assert Outbox().counts() == {"pending": 1}
+
+
+def test_a_turn_that_was_not_kept_is_run() -> None:
+    assert _texts(_said_before("m-3")) == [f"You said: {RED_FLAG}"]
+
+
+def test_a_store_that_cannot_be_read_does_not_stop_the_turn() -> None:
+    assert _texts(asyncio.run(Core(_echo, "test").turn("patient", QUESTION, "m-1", again=True)))
+
+
+# -- danger first ----------------------------------------------------------------------------------
+
+
+async def _warns_and_hangs(message: UserMessage) -> None:
+    assert message.output_channel is not None
+    advice = {"text": "Call now.", "custom": {"escalation": {"level": "urgent", "symptoms": ["x"], "setting": "home"}}}
+    await message.output_channel.send_response(message.sender_id, advice)
+    await message.output_channel.send_response(message.sender_id, {"text": "And the answer."})
+    await asyncio.Event().wait()
+
+
+def test_advice_and_answer_do_not_wait_for_an_action_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "SOON", 3600.0)
+    assert _texts(_turn(_warns_and_hangs, RED_FLAG)) == ["Call now.", "And the answer."]
+
+
+def test_a_red_flag_is_told_soon_when_its_turn_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "SOON", 3600.0)
+    assert _texts(_turn(_hang, RED_FLAG)) == [EMERGENCY]
+
+
+def test_a_red_flag_is_told_at_once_while_the_server_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URGENT", "SOON", "DEADLINE", "HELD"):
+        monkeypatch.setattr(core, name, 3600.0)
+
+    async def scene() -> list[dict[str, Any]]:
+        busy = Core(_hang, "test")
+        turns = [asyncio.ensure_future(busy.turn(f"patient {number}", QUESTION)) for number in range(core.LANES)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        replies = await busy.turn("patient", RED_FLAG)
+        for turn in turns:
+            turn.cancel()
+        return replies
+
+    assert _texts(asyncio.run(scene())) == [EMERGENCY]
+
+
+def test_no_more_turns_than_lanes_are_worked_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "DEADLINE", 3600.0)
+    monkeypatch.setattr(core, "HELD", 3600.0)
+    under_way: list[int] = []
+    now = 0
+
+    async def handler(message: UserMessage) -> None:
+        nonlocal now
+        now += 1
+        under_way.append(now)
+        await asyncio.sleep(0.001)
+        now -= 1
+        await _says(message, "done")
+
+    async def scene() -> list[list[dict[str, Any]]]:
+        busy = Core(handler, "test")
+        return await asyncio.gather(*(busy.turn(f"patient {number}", QUESTION) for number in range(20)))
+
+    assert all(_texts(replies) == ["done"] for replies in asyncio.run(scene()))
+    assert max(under_way) == core.LANES
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_turns_that_wait_for_something_give_their_lane_back(monkeypatch: pytest.MonkeyPatch, speaks: bool) -> None:
+    monkeypatch.setattr(core, "DEADLINE", 3600.0)
+    monkeypatch.setattr(core, "HELD", 3600.0 if speaks else 0.01)
+
+    async def handler(message: UserMessage) -> None:
+        if message.sender_id != "patient":
+            if speaks:
+                await _says(message, "a moment")
+            await asyncio.Event().wait()
+        await _says(message, "done")
+
+    async def scene() -> list[dict[str, Any]]:
+        busy = Core(handler, "test")
+        turns = [asyncio.ensure_future(busy.turn(f"patient {number}", QUESTION)) for number in range(core.LANES)]
+        await asyncio.sleep(0)
+        replies = await busy.turn("patient", QUESTION)
+        for turn in turns:
+            turn.cancel()
+        return replies
+
+    assert _texts(asyncio.run(scene())) == ["done"]
+
+
+def test_a_turn_that_could_not_begin_in_time_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "HELD", 3600.0)
+    begun: list[str] = []
+
+    async def scene() -> list[dict[str, Any]]:
+        free = asyncio.Event()
+
+        async def handler(message: UserMessage) -> None:
+            begun.append(message.sender_id)
+            await free.wait()
+            await _says(message, "done")
+
+        busy = Core(handler, "test")
+        turns = [asyncio.ensure_future(busy.turn(f"patient {number}", QUESTION)) for number in range(core.LANES)]
+        await asyncio.sleep(0)
+        replies = await busy.turn("late", QUESTION)
+        free.set()
+        await asyncio.gather(*turns)
+        await asyncio.sleep(0.01)
+        return replies
+
+    assert _texts(asyncio.run(scene())) == [SAFE]
+    assert len(begun) == core.LANES
+    assert "late" not in begun
+
+
+def test_when_too_many_wait_the_next_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URGENT", "SOON", "DEADLINE", "HELD"):
+        monkeypatch.setattr(core, name, 3600.0)
+    monkeypatch.setattr(core, "MOST_WAITING", 3)
+
+    async def scene() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        busy = Core(_hang, "test")
+        turns = [asyncio.ensure_future(busy.turn(f"patient {number}", QUESTION)) for number in range(core.LANES + 3)]
+        await asyncio.sleep(0.01)
+        replies = await busy.turn("patient", QUESTION), await busy.turn("patient", RED_FLAG)
+        for turn in turns:
+            turn.cancel()
+        return replies
+
+    question, flag = asyncio.run(scene())
+    assert _texts(question) == [SAFE]
+    assert _texts(flag) == [EMERGENCY]
+
+
+def test_what_the_caller_has_spent_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "DEADLINE", 3600.0)
+    assert _texts(asyncio.run(Core(_hang, "test").turn("patient", QUESTION, spent=3600.0))) == [SAFE]
+
+
+def test_a_message_that_comes_again_while_its_turn_waits_joins_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URGENT", "SOON", "DEADLINE", "HELD"):
+        monkeypatch.setattr(core, name, 3600.0)
+    heard: list[str] = []
+
+    async def scene() -> list[list[dict[str, Any]]]:
+        free = asyncio.Event()
+
+        async def handler(message: UserMessage) -> None:
+            heard.append(str(message.message_id))
+            await free.wait()
+            await _says(message, "done")
+
+        busy = Core(handler, "test")
+        turns = [asyncio.ensure_future(busy.turn("patient", QUESTION, "m-1")) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        free.set()
+        return await asyncio.gather(*turns)
+
+    assert [_texts(replies) for replies in asyncio.run(scene())] == [["done"], ["done"]]
+    assert heard == ["m-1"]

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,24 @@ def test_a_conversation_is_known_from_its_opening_on(journal: SqlJournal, other:
         await other.open("a", [{"text": "hello again"}])
         assert await other.knows("a")
         assert await other.history("a") == [{"seq": 1, "text": "hello"}]
+
+    run(work())
+
+
+def test_a_conversation_is_used_by_opening_it_and_by_the_patients_words(journal: SqlJournal) -> None:
+    async def work() -> None:
+        assert await journal.used("a") is None
+        before = time.time()
+        await journal.open("a")
+        opened = await journal.used("a")
+        assert opened is not None
+        assert before <= opened <= time.time()
+        await journal.note("a", read=True)
+        assert await journal.used("a") == opened
+        await journal.accept("a", "event", {}, {"text": "hello"})
+        said = await journal.used("a")
+        assert said is not None
+        assert opened < said <= time.time()
 
     run(work())
 
@@ -140,7 +159,7 @@ def test_an_event_that_nobody_finished_may_be_begun_again(
         assert await other.abandoned() == []
         monkeypatch.setattr(journals, "LEASE", -1.0)
         assert await other.abandoned() == [Event("a", "e", {"text": "hi"}, 1)]
-        assert await other.accept("a", "e", {}) is Claim.NEW
+        assert await other.accept("a", "e", {}) is Claim.AGAIN
         monkeypatch.setattr(journals, "LEASE", 60.0)
         assert await journal.accept("a", "e", {}) is Claim.RUNNING
         assert await other.finish("a", "e", [{"text": "mine"}])

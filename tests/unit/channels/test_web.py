@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -352,7 +353,40 @@ def test_a_journal_that_fails_keeps_no_red_flag_back(talk: Talk, monkeypatch: py
     talk(patient)
 
 
-def test_an_answer_that_cannot_be_kept_is_given_all_the_same(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_that_hangs_keeps_no_red_flag_back_and_the_message_is_answered_once(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "HASTE", 0.05)
+    accept, bot = SqlJournal.accept, Bot()
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        back = asyncio.Event()
+
+        async def hangs(*given: Any) -> Any:
+            await back.wait()
+            return await accept(*given)
+
+        monkeypatch.setattr(SqlJournal, "accept", hangs)
+        answer = await page.say(RED_FLAG, "message-0001")
+        assert answer.status == 503
+        assert answer.body["reason"].startswith("Call 911")
+        assert bot.heard == []
+        back.set()
+        while (answer := await page.say(RED_FLAG, "message-0001")).status == 503:
+            await asyncio.sleep(0.01)
+        assert answer.body["messages"][0]["text"] == f"You said: {RED_FLAG}"
+        assert len(bot.heard) == 1
+
+    talk(patient, bot)
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_kept_later(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "KEEP_AGAIN", 0.05)
+    finish = SqlJournal.finish
+
     async def broken(*_: Any) -> Any:
         raise OSError("disk full")
 
@@ -360,6 +394,11 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same(talk: Talk, monkeyp
         await page.open()
         monkeypatch.setattr(SqlJournal, "finish", broken)
         assert (await page.say("hello")).body["messages"][0]["text"] == "You said: hello"
+        monkeypatch.setattr(SqlJournal, "finish", finish)
+        async with asyncio.timeout(10):
+            while len(kept := (await page.call("GET", "/messages?after=0")).body["messages"]) < 3:
+                await asyncio.sleep(0.02)
+        assert [entry["text"] for entry in kept][1:] == ["hello", "You said: hello"]
 
     talk(patient)
 
@@ -589,3 +628,46 @@ def test_unknown_lines_in_the_credentials_stop_the_start() -> None:
     assert WebInput.from_credentials({"messages_per_conversation": "5/minute"})
     with pytest.raises(TypeError):
         WebInput.from_credentials({"messages_per_hour": "5"})
+
+
+# -- export, and the end of an idle conversation ---------------------------------------------------
+
+
+def test_a_patient_gets_all_that_is_kept_as_a_file(talk: Talk) -> None:
+    async def patient(page: Page) -> None:
+        await page.open()
+        await page.say("hello")
+        answer = await page.call("GET", "/conversation")
+        assert answer.status == 200
+        assert "attachment" in answer.headers["Content-Disposition"]
+        assert [message["from"] for message in answer.body["messages"]] == ["bot", "patient", "bot"]
+        assert answer.body["messages"] == (await page.call("GET", "/messages")).body["messages"]
+        own, page.token = page.token, ""
+        await page.open()
+        assert len((await page.call("GET", "/conversation")).body["messages"]) == 1
+        for token in ("", f"{own}x", own[:-1], own.partition(".")[0]):
+            headers = {"Authorization": f"Bearer {token}"}
+            assert (await page.call("GET", "/conversation", headers=headers)).status == 401
+
+    talk(patient)
+
+
+def test_a_conversation_that_nobody_used_for_a_day_can_only_be_deleted(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def patient(page: Page) -> None:
+        await page.open()
+        monkeypatch.setattr(web, "time", SimpleNamespace(time=lambda: time.time() + web.IDLE - 60))
+        assert (await page.say("hello")).status == 200
+        monkeypatch.setattr(web, "time", SimpleNamespace(time=lambda: time.time() + web.IDLE + 60))
+        for method, path, body in (
+            ("GET", "/messages", None),
+            ("GET", "/conversation", None),
+            ("POST", "/messages", {"id": "12345678", "text": "hello"}),
+            ("POST", "/acknowledge", {"level": "soon"}),
+        ):
+            assert (await page.call(method, path, body)).status == 401
+        assert (await page.call("DELETE", "/conversation")).status == 204
+        assert (await page.call("DELETE", "/conversation")).status == 401
+
+    talk(patient)

@@ -164,6 +164,28 @@ def test_both_processes_get_what_they_need(monkeypatch: pytest.MonkeyPatch) -> N
     assert ["--model", "models/some.tar.gz"] in pairs
 
 
+def test_both_processes_share_a_token_made_from_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ACTION_TOKEN", raising=False)
+    tokens = []
+    for secret in ("one", "one", "two"):
+        monkeypatch.setenv("IL2_SECRET", secret)
+        actions, rasa = serve.services("127.0.0.1", 7000, Path("models/some.tar.gz"))
+        assert actions.environment["ACTION_TOKEN"] == rasa.environment["ACTION_TOKEN"]
+        tokens.append(actions.environment["ACTION_TOKEN"])
+    assert tokens[0] == tokens[1] != tokens[2]
+    assert min(map(len, tokens)) >= 32
+
+
+def test_the_team_page_is_off_until_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IL2_TEAM", raising=False)
+    assert serve.team_page() == []
+    monkeypatch.setenv("IL2_TEAM", "proxy")
+    monkeypatch.setenv("TEAM_PORT", "7007")
+    (team,) = serve.team_page()
+    assert team.command[1:] == ["-m", "bot.team", "7007"]
+    assert team.health == "http://127.0.0.1:7007/team/health"
+
+
 # -- one process -----------------------------------------------------------------------------------
 
 
@@ -369,3 +391,23 @@ def test_the_url_is_printed_once_both_answer_and_a_signal_stops_both(
     assert rest == "· stopped\n"
     assert supervisor.returncode == 0
     assert all(_gone(pid) for pid in pids)
+
+
+def test_old_conversations_are_removed_again_and_again_also_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(serve, "LOGS", tmp_path)
+    monkeypatch.setattr(serve, "PURGE_FIRST", 0.0)
+    monkeypatch.setattr(serve, "PURGE_AGAIN", 0.01)
+
+    async def watch() -> None:
+        task = asyncio.ensure_future(serve.purge_daily((sys.executable, "-c", "print('ran'); raise SystemExit(3)")))
+        log = tmp_path / "purge.log"
+        limit = time.monotonic() + 30
+        while not log.is_file() or log.read_text().count("ran") < 2:
+            assert time.monotonic() < limit
+            await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(watch())
+    assert "code 3" in capsys.readouterr().out
