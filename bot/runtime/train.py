@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -112,6 +113,7 @@ def learn(target: Path, log: Path = LOG) -> None:
     from rasa.shared.importers.importer import ResponsesSyncImporter
 
     from bot.importer import CompanionImporter
+    from bot.nlu.domain import with_json_domain
     from bot.runtime.progress import Progress
 
     with _printing_to(log) as terminal, tempfile.TemporaryDirectory() as scratch:
@@ -120,6 +122,11 @@ def learn(target: Path, log: Path = LOG) -> None:
         config, domain = importer.get_config(), importer.get_domain()
         recipe = Recipe.recipe_for_name(config.get("recipe"))
         graph = recipe.graph_config_for_recipe(config, {}, training_type=TrainingType.BOTH, is_finetuning=False)
+        graph = replace(
+            graph,
+            train_schema=with_json_domain(graph.train_schema),
+            predict_schema=with_json_domain(graph.predict_schema),
+        )
         validation.validate(graph)
         storage = LocalModelStorage(Path(scratch))
         context = ExecutionContext(graph.train_schema)
