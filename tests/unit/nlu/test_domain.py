@@ -10,15 +10,14 @@ from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
 from rasa.graph_components.providers.domain_provider import DomainProvider
 from rasa.shared.data import TrainingType
-from rasa.shared.importers.importer import ResponsesSyncImporter
 
-from bot.importer import CompanionImporter, load_yaml
+from bot.importer import AnswersImporter, CompanionImporter, load_yaml
 from bot.nlu.domain import JsonDomainProvider, with_json_domain
 
 
 def test_what_was_trained_is_what_is_loaded(tmp_path: Path) -> None:
     storage, resource = LocalModelStorage(tmp_path), Resource("domain_provider")
-    importer = ResponsesSyncImporter(CompanionImporter("config.yml", "domain.yml", ["data/nlu", "data/stories"]))
+    importer = AnswersImporter(CompanionImporter("config.yml", "domain.yml", ["data/nlu", "data/stories"]))
     trained = JsonDomainProvider(storage, resource).provide_train(importer)
     loaded = JsonDomainProvider.load({}, storage, resource, None).provide_inference()  # type: ignore[arg-type]
     assert loaded.as_dict() == trained.as_dict()
