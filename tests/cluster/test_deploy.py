@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from bot import clinic as clinics
+from bot import metrics
 from bot.runtime import cluster, front, setup
 
 DEPLOY = Path("deploy")
@@ -75,6 +76,15 @@ def test_the_files_are_valid(part: str) -> None:
     ("part", "file", "right", "wrong"),
     [
         ("kubernetes", "kubernetes/rasa.yaml", "terminationGracePeriodSeconds: 45", "terminationGraceSeconds: 45"),
+        ("kubernetes", "kubernetes/rasa.yaml", "targetPort: metrics", "targetPort: metric"),
+        ("kubernetes", "kubernetes/rasa.yaml", "path: /health/live, port: http", "path: /health/live, port: https"),
+        ("kubernetes", "kubernetes/network.yaml", "port: 9105", "port: 9106"),
+        (
+            "kubernetes",
+            "kubernetes/network.yaml",
+            "from: [{ podSelector: { matchLabels: { app: nginx } } }]",
+            "from: []",
+        ),
         ("compose", "compose.yaml", "cap_drop: [ALL]", "cap_drops: [ALL]"),
         ("docker", "Dockerfile", "FROM python:3.11-slim-bookworm\n", "FROM python\n"),
     ],
@@ -128,6 +138,8 @@ def test_services_budgets_and_policies_speak_of_pods_that_are_there() -> None:
     assert set(labels) == {"rasa", "actions", "nginx", *JOBS}
     text = "\n".join(file.read_text(encoding="utf-8") for file in KUBERNETES.glob("*.yaml"))
     assert set(re.findall(r"\{ app: (\w+) \}", text)) == set(labels.values())
+    ours = {"kubernetes.io/metadata.name", "app.kubernetes.io/name", "k8s-app", "app"}
+    assert {name for one in OBJECTS if one["kind"] == "NetworkPolicy" for name in _labels(one["spec"])} <= ours
     scaled = [one for one in OBJECTS if one["kind"] == "HorizontalPodAutoscaler"]
     assert [one["spec"]["scaleTargetRef"]["name"] for one in scaled] == ["rasa"]
     assert {one["metadata"]["name"] for one in OBJECTS if one["kind"] == "PodDisruptionBudget"} == {
@@ -135,11 +147,95 @@ def test_services_budgets_and_policies_speak_of_pods_that_are_there() -> None:
     }  # fmt: skip
 
 
+def _labels(spec: Any) -> Iterator[str]:
+    """The labels that a policy goes by."""
+    if isinstance(spec, list):
+        for part in spec:
+            yield from _labels(part)
+    elif isinstance(spec, dict):
+        yield from spec.get("matchLabels", {})
+        for part in spec.values():
+            yield from _labels(part)
+
+
+def _fits(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
+    return selector is not None and selector.get("matchLabels", {}).items() <= labels.items()
+
+
+def lets_in(pod: str, port: int, caller: dict[str, str], namespace: str = "il2") -> bool:
+    """Whether the network policies let a caller reach a port of our pods, as Kubernetes reads them."""
+    rules = [
+        rule
+        for one in OBJECTS
+        if one["kind"] == "NetworkPolicy" and _fits(one["spec"]["podSelector"], {"app": pod})
+        for rule in one["spec"].get("ingress", [])
+        if port in [opened["port"] for opened in rule["ports"]]
+    ]
+    spaces = {"kubernetes.io/metadata.name": namespace}
+    for rule in rules:
+        for peer in rule.get("from", [{"namespaceSelector": {}}]):
+            there = _fits(peer["namespaceSelector"], spaces) if "namespaceSelector" in peer else namespace == "il2"
+            if there and _fits(peer.get("podSelector", {}), caller):
+                return True
+    return False
+
+
+PROMETHEUS = {"app.kubernetes.io/name": "prometheus"}
+
+
+@pytest.mark.parametrize(
+    ("port", "caller", "namespace", "let"),
+    [
+        (9105, PROMETHEUS, "monitoring", True),
+        (9105, {"app.kubernetes.io/name": "grafana"}, "monitoring", False),
+        (9105, PROMETHEUS, "default", False),
+        (9105, PROMETHEUS, "il2", False),
+        (9105, {"app": "nginx"}, "il2", False),
+        (9105, {"app": "actions"}, "il2", False),
+        (9105, {"app": "rasa"}, "il2", False),
+        (5005, PROMETHEUS, "monitoring", False),
+        (5005, {"app": "nginx"}, "il2", True),
+        (5005, {"app": "nginx"}, "default", False),
+        (5005, {"app": "actions"}, "il2", False),
+    ],
+)
+def test_prometheus_alone_reads_the_figures_and_reads_nothing_else(
+    port: int, caller: dict[str, str], namespace: str, let: bool
+) -> None:
+    assert lets_in("rasa", port, caller, namespace) is let
+    assert not lets_in("actions", port, caller, namespace)
+
+
+def _rasa() -> dict[str, Any]:
+    (container,) = next(pod for name, pod in pods() if name == "rasa")["containers"]
+    return dict(container)
+
+
+def test_a_worker_lives_while_it_answers_at_all_and_is_ready_while_it_answers_a_question() -> None:
+    paths = {probe: _rasa()[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
+    assert paths == {"startup": "/health/live", "readiness": "/health/ready", "liveness": "/health/live"}
+    assert "/health/ready'" in (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_the_figures_are_served_where_prometheus_looks() -> None:
+    container = _rasa()
+    told = {variable["name"]: variable.get("value") for variable in container["env"]}
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert (told[metrics.HOST], told[metrics.PORT]) == ("0.0.0.0", str(ports["metrics"]))
+    (service,) = [one for one in OBJECTS if one["kind"] == "Service" and one["metadata"]["name"] == "rasa"]
+    assert {port["name"]: port["targetPort"] for port in service["spec"]["ports"]} == {
+        "http": "http", "metrics": "metrics",
+    }  # fmt: skip
+    for name in ("rasa-1", "rasa-2"):
+        environment = COMPOSE["services"][name]["environment"]
+        assert (environment[metrics.HOST], environment[metrics.PORT]) == ("0.0.0.0", str(ports["metrics"]))
+
+
 def test_an_old_worker_goes_only_after_a_new_one_has_answered() -> None:
     (rasa,) = [one for one in OBJECTS if one["kind"] == "Deployment" and one["metadata"]["name"] == "rasa"]
     assert rasa["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     (container,) = rasa["spec"]["template"]["spec"]["containers"]
-    assert container["readinessProbe"]["httpGet"]["path"] == "/health"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     assert container["livenessProbe"]["httpGet"]["path"] != "/health"
     drain = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert rasa["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= drain + 15 + 10
@@ -171,6 +267,14 @@ def test_the_shared_parts_are_not_reached_from_outside() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     for name in ("postgres", "redis", "rabbitmq"):
         assert COMPOSE["services"][name]["networks"] == ["inside"]
+
+
+def test_the_figures_stay_on_a_network_of_their_own() -> None:
+    assert COMPOSE["networks"]["metrics"] == {"internal": True}
+    there = {name for name, service in COMPOSE["services"].items() if "metrics" in service["networks"]}
+    assert there == {"rasa-1", "rasa-2"}
+    assert not any("9105" in str(port) for service in COMPOSE["services"].values() for port in service.get("ports", []))
+    assert "9105" not in (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
 
 
 def test_the_log_of_the_database_gets_no_statements() -> None:
