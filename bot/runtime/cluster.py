@@ -401,6 +401,7 @@ def started(folder: Path) -> Cluster:
     backends = Backends.found(folder)
     backends.check()
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)  # nginx may be somebody else
     subprocess.run([sys.executable, "-m", "bot.runtime.front", str(folder)], check=True)
     return Cluster(folder, port, backends, nginx)
 
@@ -411,6 +412,7 @@ def main() -> int:
     parser.add_argument("--switch", action="store_true", help="give the running cluster new workers")
     options = parser.parse_args()
     folder = Path(os.environ.get("IL2_CLUSTER_DIR", "var/cluster"))
+    secret.keep_to_this_user()
     try:
         if options.switch:
             ask_to_switch(folder)

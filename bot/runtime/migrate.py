@@ -11,7 +11,7 @@ import sys
 
 import sqlalchemy as sa
 
-from bot import escalations
+from bot import escalations, secret
 from bot.channels import journal
 from bot.stores import database, tables
 from bot.stores.schema import NewerSchema, Part
@@ -45,6 +45,7 @@ def migrate(parts: list[tuple[Part, str]]) -> dict[str, int]:
 
 def main() -> int:
     """Migrate and say what was done."""
+    secret.keep_to_this_user()
     try:
         for name, steps in migrate(addresses()).items():
             print(f"{name}: {f'{steps} steps taken' if steps else 'up to date'}")

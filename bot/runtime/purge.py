@@ -21,7 +21,7 @@ import yaml
 
 os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
 
-from bot import logs, unanswered
+from bot import logs, secret, unanswered
 from bot.runtime import without_tensorflow
 
 without_tensorflow.install()
@@ -115,6 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.days < 1:
         parser.error("keep at least one day")
+    secret.keep_to_this_user()
     logs.guard()
     logs.write()
     journals: dict[str, Journal] = {name: SqlJournal(name) for name in (WebInput.name(), *(c.name() for c in CHANNELS))}

@@ -328,7 +328,7 @@ async def serve() -> None:
 
 def main() -> int:
     """Serve until told to stop."""
-    os.umask(0o077)  # what is kept of patients is for this user alone
+    secret.keep_to_this_user()
     try:
         asyncio.run(serve())
     except (ServeError, guards.Refused, clinics.ClinicError) as error:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -191,6 +192,14 @@ def test_what_is_internal_is_not_there(cluster: Running, path: str) -> None:
     answer = httpx.get(cluster.url + path)
     assert answer.status_code == 404
     assert answer.json()["status"] == "error"
+
+
+def test_what_the_cluster_writes_is_for_its_user_alone_but_for_what_nginx_reads(cluster: Running) -> None:
+    """The state names the databases with their passwords, and this process has not narrowed anything itself."""
+    files = {file.relative_to(cluster.folder): file for file in cluster.folder.rglob("*") if file.is_file()}
+    open_to_others = {str(name) for name, file in files.items() if stat.S_IMODE(file.stat().st_mode) & 0o077}
+    assert open_to_others == {"nginx.conf", "unavailable.json", "extra/actions.conf"}
+    assert {"state.json", "log/rasa-1.log"} <= set(map(str, files))
 
 
 def test_the_log_of_the_database_gets_no_statements(cluster: Running) -> None:

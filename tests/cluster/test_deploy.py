@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from bot import clinic as clinics
 from bot import metrics
 from bot.runtime import cluster, front, setup
+from bot.runtime.serve import free_port
 
 DEPLOY = Path("deploy")
 KUBERNETES = DEPLOY / "kubernetes"
@@ -323,6 +328,45 @@ def test_the_endpoints_use_only_variables_that_both_set() -> None:
 
 
 # -- nginx -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_nginx_as_another_user_can_say_whom_to_call() -> None:
+    nginx = front.find()
+    if nginx is None:
+        pytest.skip(front.HOW)
+    # Not pytest's own folder, which is for this user alone.
+    folder, port = Path(tempfile.mkdtemp(prefix="il2-nginx-")), free_port()
+    folder.chmod(0o711)
+    told = {
+        "IL2_RASA_SERVERS": f"server 127.0.0.1:{free_port()};",
+        "IL2_ACTION_SERVERS": f"server 127.0.0.1:{free_port()};",
+        "IL2_ACTIONS_LISTEN": f"127.0.0.1:{free_port()}", "IL2_NGINX_LISTEN": f"127.0.0.1:{port}",
+        "IL2_NGINX_LOG": "/dev/null", "IL2_NGINX_TLS": str(folder / "tls"),
+    }  # fmt: skip
+    write = "from bot import secret; secret.keep_to_this_user(); from bot.runtime import front; front.main()"
+    try:
+        subprocess.run(
+            [sys.executable, "-c", write, str(folder), "--all"], env={**os.environ, **told}, check=True, umask=0o077
+        )
+        command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off; user nobody nogroup;"]
+        with subprocess.Popen(command) as process:
+            try:
+                limit = time.monotonic() + 10
+                while True:
+                    try:
+                        body = {"sender": "anna", "message": "x" * 15_000}
+                        answer = httpx.post(f"http://127.0.0.1:{port}/webhooks/rest/webhook", json=body)
+                        break
+                    except httpx.TransportError:
+                        assert time.monotonic() < limit
+                        time.sleep(0.1)
+            finally:
+                process.terminate()
+        assert answer.status_code == 503
+        assert answer.json()["contact"]["emergency"]
+    finally:
+        shutil.rmtree(folder)
 
 
 def values(source: str) -> dict[str, str]:
