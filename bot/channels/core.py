@@ -128,7 +128,8 @@ def _keeping(sender: str) -> str:
     return f"keeping a question of {sender}"
 
 
-def _to(sender: str, replies: list[Reply]) -> list[Reply]:
+def to(sender: str, replies: list[Reply]) -> list[Reply]:
+    """Replies as Rasa's channels give them, with the conversation that they are for."""
     return [{"recipient_id": sender, **reply} for reply in replies]
 
 
@@ -165,7 +166,7 @@ class Core:
         with observe.turn(self._channel, sender) as seen:
             seen.outcome, replies = await self._turn(sender, text, message_id, again, spent)
             seen.replies = self._recorded(sender, text, message_id, replies) if text else replies
-        return _to(sender, list(seen.replies))
+        return to(sender, list(seen.replies))
 
     async def _turn(
         self, sender: str, text: str, message_id: str, again: bool, spent: float

@@ -306,6 +306,34 @@ def test_a_worker_that_is_killed_loses_no_message(cluster: Running) -> None:
     _until(lambda: victim not in cluster.pids("rasa"))
 
 
+def test_a_message_of_rest_that_has_an_id_is_answered_once_though_its_worker_is_killed(cluster: Running) -> None:
+    event, answers = uuid.uuid4().hex, []
+
+    def ask(number: int) -> None:
+        body = {"sender": f"{event}-{number}", "message": "how long is one infusion?", "message_id": event}
+        while len(answers) < 2 * (number + 1):
+            with contextlib.suppress(httpx.TransportError):
+                answer = httpx.post(f"{cluster.url}/webhooks/rest/webhook", json=body, timeout=20)
+                if answer.status_code == 200:
+                    answers.append(answer.json())
+
+    for number in range(2):
+        victim = cluster.pids("rasa")[number]
+        thread = threading.Thread(target=ask, args=(number,))
+        thread.start()
+        time.sleep(0.02 * number)
+        os.kill(victim, signal.SIGKILL)
+        thread.join()
+        assert answers[-1] == answers[-2]
+        assert any("answer" in part.get("custom", {}) for part in answers[-1])
+        _until(lambda victim=victim: victim not in cluster.pids("rasa"))
+    turns = cluster.rows(
+        f"SELECT conversation, count(*) FROM conversation_events WHERE data LIKE '%rest-{event}%' AND type = 'user'"
+        " GROUP BY 1"
+    )
+    assert sorted(turns) == [(f"{event}-{number}", 1) for number in range(2)]
+
+
 def test_a_switch_of_the_workers_costs_no_answer(cluster: Running) -> None:
     before, stop, answers = cluster.pids("rasa"), threading.Event(), []
 
