@@ -126,7 +126,7 @@ class Backends:
         except (OSError, TimeoutError, ConnectionError, RuntimeError) as error:
             raise ServeError(_missing("RabbitMQ", "RABBITMQ_URL", self.rabbitmq, "rabbitmq-server", error)) from None
         try:
-            migrate.migrate([(part, self.database) for part, _ in migrate.addresses()])
+            migrate.migrate([(part, self.database) for part in migrate.SHARED])
         except (sa.exc.SQLAlchemyError, NewerSchema) as error:
             raise ServeError(f"the database could not be brought to this version ({type(error).__name__}).") from None
 

@@ -11,14 +11,19 @@ import sys
 
 import sqlalchemy as sa
 
-from bot import escalations, secret
+from bot import escalations, secret, unanswered
 from bot.channels import journal
 from bot.stores import database, tables
 from bot.stores.schema import NewerSchema, Part
+from bot.team import records
 
 EMBEDDED = "sqlite:///var/conversations.db"
 LIMIT = 3600.0
 """Seconds that a step may take."""
+
+
+SHARED = (tables.CONVERSATIONS, journal.TABLES, escalations.TABLES)
+"""What the workers of a cluster share; the team page's parts are where that page runs."""
 
 
 def addresses() -> list[tuple[Part, str]]:
@@ -27,6 +32,8 @@ def addresses() -> list[tuple[Part, str]]:
         (tables.CONVERSATIONS, os.environ.get("DATABASE_URL") or EMBEDDED),
         (journal.TABLES, journal.default_address()),
         (escalations.TABLES, escalations.address()),
+        (records.TABLES, unanswered.address()),
+        (unanswered.TABLES, unanswered.address()),
     ]
 
 

@@ -19,7 +19,7 @@ import yaml
 
 from bot import clinic as clinics
 from bot import metrics
-from bot.runtime import cluster, front, setup
+from bot.runtime import cluster, front, migrate, setup
 from bot.runtime.serve import free_port
 
 DEPLOY = Path("deploy")
@@ -234,6 +234,18 @@ def test_the_figures_are_served_where_prometheus_looks() -> None:
     for name in ("rasa-1", "rasa-2"):
         environment = COMPOSE["services"][name]["environment"]
         assert (environment[metrics.HOST], environment[metrics.PORT]) == ("0.0.0.0", str(ports["metrics"]))
+
+
+def test_the_migration_knows_where_every_part_is() -> None:
+    """On a read-only disk it could not make the embedded default's files."""
+    (job,) = next(pod for name, pod in pods() if name == "migrate")["containers"]
+    there = {variable["name"] for variable in job["env"]}
+    assert {"DATABASE_URL", "IL2_JOURNAL", "IL2_OUTBOX", "IL2_TEAM_DB"} <= there
+    assert there <= {*COMPOSE["services"]["migrate"]["environment"]}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in there:
+            patch.setenv(name, "postgresql://shared/il2")
+        assert {address for _, address in migrate.addresses()} == {"postgresql://shared/il2"}
 
 
 def test_an_old_worker_goes_only_after_a_new_one_has_answered() -> None:
