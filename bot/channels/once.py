@@ -22,12 +22,12 @@ from bot.safety import Reply
 
 logger = logging.getLogger(__name__)
 
-ASK = 0.4
+ASK = 2.5
 """Seconds that the journal may take to say whether a message is known; then it is answered without."""
-HASTE = 0.7
-"""Seconds after which a red flag is told although another worker still has the message."""
+HASTE = 0.85
+"""Seconds after which a red flag is told whatever is waited for; the whole reply is there for the next try."""
 KEEP = 0.8
-"""Seconds for which a reply waits until it is kept; a red flag's text no longer than :data:`HASTE` in all."""
+"""Seconds for which a reply waits until it is kept."""
 KEEP_AGAIN = 2.0
 """Seconds before a reply that was given and could not be kept is kept again."""
 RENEW, LEASE = 1.0, 3.5
@@ -56,8 +56,12 @@ class Once:
         if key not in self._turns:
             self._turns[key] = asyncio.ensure_future(self._handle(key, text))
             self._turns[key].add_done_callback(functools.partial(self._over, key))
+        running = self._turns[key]
         # A caller who hangs up does not take the turn with him.
-        return await asyncio.shield(self._turns[key])
+        await asyncio.wait({running}, timeout=HASTE)
+        if not running.done() and (urgent := safety.screen(text)):
+            return cores.to(sender, urgent)
+        return await asyncio.shield(running)
 
     def _over(self, key: Key, turn: asyncio.Task[list[Reply]]) -> None:
         del self._turns[key]
@@ -67,27 +71,22 @@ class Once:
     async def _handle(self, key: Key, text: str) -> list[Reply]:
         began = asyncio.get_running_loop().time()
         while (claim := await self._claim(key)) is Claim.RUNNING:
-            waited = asyncio.get_running_loop().time() - began
-            urgent = safety.screen(text) if waited > HASTE else []
-            if urgent or waited > cores.DEADLINE:
-                return cores.to(key[0], urgent or safety.fallback(text))
+            if asyncio.get_running_loop().time() - began > cores.DEADLINE:
+                return cores.to(key[0], safety.fallback(text))
             await asyncio.sleep(POLL)
         if claim is Claim.DONE and (told := await self._told(key)):
             return told
         self._live(key)
         try:
             spent = asyncio.get_running_loop().time() - began
-            # While the journal is away the conversation may know the message; a red flag does not wait for its answer.
-            again = claim is not Claim.NEW and not (claim is None and safety.screen(text))
+            again = claim is not Claim.NEW  # while the journal is away the conversation may know the message
             replies = await self._core.turn(key[0], text, f"{self._channel}-{key[1]}", again, spent)
         finally:
             self._alive.discard(key)
         if claim is None:
             self._background(self._keep(key, replies, 0.0))
             return replies
-        warned = any("escalation" in (reply.get("custom") or {}) for reply in replies)
-        spent = asyncio.get_running_loop().time() - began
-        return await self._kept(key, replies, max(0.1, HASTE - spent) if warned else KEEP)
+        return await self._kept(key, replies)
 
     async def _claim(self, key: Key) -> Claim | None:
         """Whose the message is; None while the journal cannot be asked."""
@@ -110,10 +109,10 @@ class Once:
             return []
         return [entry["reply"] for entry in entries]
 
-    async def _kept(self, key: Key, replies: list[Reply], limit: float) -> list[Reply]:
+    async def _kept(self, key: Key, replies: list[Reply]) -> list[Reply]:
         """Keep the replies; what somebody else has answered meanwhile comes before them."""
         try:
-            if not await asyncio.wait_for(self._finish(key, replies), limit):
+            if not await asyncio.wait_for(self._finish(key, replies), KEEP):
                 return await self._told(key) or replies
         except Exception as error:  # said, though not kept: better than silence
             logger.error("A reply on %s could not be kept yet: %s.", self._channel, type(error).__name__)

@@ -334,20 +334,43 @@ class _Away(SqlJournal):
 @pytest.mark.parametrize("hangs", [True, False])
 @pytest.mark.parametrize("text", ["hi", "I cannot breathe"])
 def test_a_message_is_answered_while_the_journal_is_away(
-    post: Any, hangs: bool, text: str, caplog: pytest.LogCaptureFixture
+    post: Any, hangs: bool, text: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handler = Counting()
+    monkeypatch.setattr(once, "ASK", 3600.0)
+    monkeypatch.setattr(once, "HASTE", 0.2)
 
-    async def run() -> tuple[list[Any], float]:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        replies = await Once(core.Core(handler, "rest"), _Away(hangs), "rest").turn("p", text, "m-1")
-        return replies, loop.time() - began
+    async def run() -> list[Any]:
+        if hangs and text == "hi":
+            monkeypatch.setattr(once, "ASK", 0.1)
+        return await Once(core.Core(handler, "rest"), _Away(hangs), "rest").turn("p", text, "m-1")
 
-    replies, took = asyncio.run(run())
-    assert replies == [{"recipient_id": "p", "text": f"You said: {text} 1"}]
-    assert took < 0.9
+    replies = asyncio.run(asyncio.wait_for(run(), 10))
+    if hangs and text != "hi":
+        assert replies[0]["text"] == safety.static("utter_contact_emergency")[0]["text"]
+        assert replies[1]["custom"]["escalation"]["level"] == "emergency"
+    else:
+        assert replies == [{"recipient_id": "p", "text": f"You said: {text} 1"}]
     assert text not in caplog.text
+
+
+def test_a_red_flag_that_was_told_first_has_its_whole_reply_at_the_next_try(
+    post: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once, "HASTE", 0.05)
+    monkeypatch.setattr(core, "URGENT", 1.0)
+    handler = Counting(takes=0.2)
+
+    async def run() -> list[Any]:
+        worker = Once(core.Core(handler, "rest"), SqlJournal("rest"), "rest")
+        told = await worker.turn("p", "I cannot breathe", "m-1")
+        monkeypatch.setattr(once, "HASTE", 10.0)
+        return [told, await worker.turn("p", "I cannot breathe", "m-1")]
+
+    told, whole = asyncio.run(run())
+    assert told[0]["text"] == safety.static("utter_contact_emergency")[0]["text"]
+    assert whole == [{"recipient_id": "p", "text": "You said: I cannot breathe 1"}]
+    assert len(handler.turns) == 1
 
 
 def test_a_reply_that_could_not_be_kept_is_kept_later(post: Any, monkeypatch: pytest.MonkeyPatch) -> None:
