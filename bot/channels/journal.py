@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.masking import mask
-from bot.stores.database import Database
+from bot.stores.database import Database, checkpoint
 from bot.stores.schema import Part
 
 DEFAULT_FILE = "var/journal.db"
@@ -266,12 +266,6 @@ def _now(db: Connection) -> float:
     if db.dialect.name == "postgresql":
         return float(db.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
     return time.time()
-
-
-def _checkpoint(db: Connection) -> None:
-    """Have SQLite write its log back, so that deleted words are not left in it."""
-    if db.dialect.name == "sqlite":
-        db.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 def _masked(said: dict[str, Any]) -> dict[str, Any]:
@@ -528,7 +522,7 @@ class SqlJournal(Journal):
             db.execute(_forgets.insert().values(self._key(conversation, since=time.time())))
 
         await self._do(work)
-        await self._do(_checkpoint)
+        await self._do(checkpoint)
 
     async def idle(self, before: float) -> list[str]:
         """See :meth:`Journal.idle`."""
@@ -551,7 +545,7 @@ class SqlJournal(Journal):
             return int(db.execute(_entries.delete().where(said)).rowcount)
 
         trimmed = await self._do(work)
-        await self._do(_checkpoint)
+        await self._do(checkpoint)
         return trimmed
 
     async def to_forget(self) -> list[str]:
