@@ -70,11 +70,11 @@ class Scope:
     """
 
     bias: float = -4.41
-    best: float = 9.81
-    balance: float = 1.36
-    against: float = -9.08
-    declines: float = -4.19
-    words: float = 1.27
+    best: float = 9.25
+    balance: float = 1.24
+    against: float = -6.13
+    declines: float = -4.13
+    words: float = 1.25
 
     def probability(self, labels: Iterable[Ranked], words: int) -> float:
         """The probability for a ranking of a text of so many words."""
