@@ -33,7 +33,7 @@ from bot.triage import Assertion, Assessment, Context, Level, assess
 from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Vector
 
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
-"""Intents whose examples the classifier tells apart; every third of all others stands against them."""
+"""Intents whose examples the classifier tells apart; every sixth of all others stands against them."""
 _NOT_LEARNT = {*GIVEN, f"{GATE_PREFIX}bystander"} - {"symptom_asked"}
 ORDINARY_EVERY = 6
 OTHERWISE = ("faq", "two_answers", "decline", "chitchat", "followup", "symptom_", "figure_of_speech", "called_team")
@@ -58,6 +58,13 @@ def triage_context(talk: Conversation) -> Context:
         last_level=_LEVELS.get(talk.contact_level, Level.NONE),
         crisis_open=talk.crisis_open,
     )
+
+
+def gate_label(intent: str) -> str:
+    """What the classifier learns a sentence of an intent as; "" if it does not."""
+    if intent in _NOT_LEARNT or intent.endswith("_and_question"):
+        return ""
+    return intent if intent.startswith(LEARNT) else OTHER
 
 
 def verdict(assessment: Assessment, intent: str, text: str) -> str:
@@ -168,14 +175,10 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         texts, repaired, vectors, labels = [], [], [], []
         ordinary = 0
         for example in training_data.intent_examples:
-            label = example.get(INTENT)
-            if label in _NOT_LEARNT or label.endswith("_and_question"):
+            label = gate_label(example.get(INTENT))
+            ordinary += label == OTHER
+            if not label or (label == OTHER and ordinary % ORDINARY_EVERY):
                 continue
-            if not label.startswith(LEARNT):
-                ordinary += 1
-                if ordinary % ORDINARY_EVERY:
-                    continue
-                label = OTHER
             texts.append(example.get(TEXT))
             repaired.append(repaired_text(example))
             vectors.append(sentence_vector(example))
