@@ -203,6 +203,22 @@ def test_deleting_asks_first_and_then_nothing_is_left(chat: Chat) -> None:
     assert chat.token() != token
 
 
+def test_a_conversation_that_was_deleted_by_typing_is_gone_from_the_page_too(chat: Chat) -> None:
+    chat.open()
+    chat.ask("how long is one infusion?")
+    token = chat.token()
+    chat.ask("delete my data")
+    chat.part(".choice").get_by_text("Yes, delete it", exact=True).click()
+    expect(chat.notice).to_contain_text("The conversation is deleted")
+    expect(chat.part(".message.me")).to_have_count(0)
+    expect(chat.replies.last).to_contain_text("This chat is deleted")
+    assert chat.saved() == {}
+    chat.ask("what is il-2?")
+    expect(chat.replies.last).to_contain_text("IL-2")
+    assert chat.token() != token
+    assert chat.problems == []
+
+
 def test_a_finger_does_not_call_up_the_keyboard(context: Make, home: str) -> None:
     chat = Chat.on(context(**PHONE), home)
     chat.launcher.tap()

@@ -148,7 +148,10 @@ export function createConversation(server: string, store: Store, listener: Liste
         queue.shift();
         store.release(message);
         listener.state(message, status === 200 ? "sent" : "refused", body.reason);
-        if (status === 200) accept(body.messages, true);
+        if (status === 200) {
+          if (body.messages.some(({ deletion }: Message) => deletion === "done")) end(true);
+          accept(body.messages, true);
+        }
       } else if (attempt < AGAIN.length && navigator.onLine) {
         // What the server says beside an error may be whom to call, so it is shown before the next attempt.
         if (body.reason) listener.state(message, "waiting", body.reason);

@@ -58,8 +58,7 @@ export function createView({ server, inline, config, tell, signal }: Setting) {
     ui,
     () => log.items.map(({ head, text }) => `${head}\n${text}\n`).join("\n"),
     async () => {
-      if (await conversation.erase()) tell("deleted");
-      else notify("delete_failed");
+      if (!(await conversation.erase())) notify("delete_failed");
     },
   );
   const launcherText = h("span");
@@ -318,7 +317,10 @@ export function createView({ server, inline, config, tell, signal }: Setting) {
       log.offer([], "");
       log.wait(false);
       pin();
-      if (deleted) greet();
+      if (deleted) {
+        greet();
+        tell("deleted");
+      }
       notify(deleted ? "deleted" : "ended");
     },
 
