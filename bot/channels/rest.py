@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rasa.core.channels.channel import InputChannel
-from sanic import Blueprint
+from sanic import Blueprint, Sanic
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
@@ -32,6 +32,10 @@ class RestInput(InputChannel):
         routes = Blueprint("rest")
         core = Core(on_new_message, self.name())
         routes.listener("before_server_stop")(core.finish)
+
+        @routes.listener("after_server_start")
+        async def start(app: Sanic, *_: Any) -> None:
+            core.agent = getattr(app.ctx, "agent", None)
 
         @routes.get("/")
         async def alive(request: Request) -> HTTPResponse:

@@ -29,14 +29,14 @@ from sanic.request import Request
 from sanic.response import HTTPResponse, empty, json
 
 from bot import clinic as clinics
-from bot import content, safety, secret
+from bot import content, deletion, safety, secret
 from bot.channels.checks import BadRequest, parse_json, plain
-from bot.channels.core import Collector, Core, Handler
+from bot.channels.core import Collector, Core, Handler, deletion_failed
 from bot.channels.erase import NotErasable
 from bot.channels.journal import Claim, Entry, Journal, Option, SqlJournal, UnknownConversation
 from bot.channels.pages import PLAIN
 from bot.channels.rates import Rates
-from bot.channels.replies import Said, messages
+from bot.channels.replies import Said, deleted, messages
 from bot.channels.texts import texts
 
 logger = logging.getLogger(__name__)
@@ -171,6 +171,8 @@ def _parts(custom: dict[str, Any]) -> dict[str, Any]:
         # Said without Rasa, so nothing is known of the patient's country.
         told = parts["escalation"]
         told["numbers"] = clinics.lines_to_call(clinics.current(), told["level"], crisis="suicide" in told["symptoms"])
+    if custom.get(deletion.KEY):
+        parts[deletion.KEY] = custom[deletion.KEY]
     if custom.get("dates"):
         parts["calendar"] = f"/calendar.ics?{urlencode(custom['dates'])}"
     return parts
@@ -302,13 +304,25 @@ class WebInput(InputChannel):
         said = body.get("text", body.get("button"))
         if not isinstance(said, str):
             raise _Refused(422, "text and button are strings.")
-        if "button" in body:
-            await self._check_usable(conversation)
-            meant = await self._journal.option(conversation, said) if _BUTTON.fullmatch(said) else None
-            if meant is None:
-                raise _Refused(422, "This button is not known.")
-            said = meant
-        return json({"id": event, "messages": await self._answered(conversation, event, plain(said))})
+        try:
+            if "button" in body:
+                said = await self._meant(conversation, said)
+            told = await self._answered(conversation, event, plain(said))
+        except UnknownConversation:
+            if not await self._journal.ended_by(conversation, event):
+                raise
+            # The answer to the message that has deleted the conversation was lost on its way, and is given again.
+            done = [*safety.static(deletion.DELETED_TEXT), {"custom": {deletion.KEY: deletion.DONE}}]
+            told = _unkept(bot_entries(messages(done), event)[0])
+        return json({"id": event, "messages": told})
+
+    async def _meant(self, conversation: str, button: str) -> str:
+        """What pressing a button says."""
+        await self._check_usable(conversation)
+        meant = await self._journal.option(conversation, button) if _BUTTON.fullmatch(button) else None
+        if meant is None:
+            raise _Refused(422, "This button is not known.")
+        return meant
 
     async def _history(self, request: Request) -> HTTPResponse:
         conversation = await self._conversation(request)
@@ -386,17 +400,21 @@ class WebInput(InputChannel):
                 said = messages(await self._core.turn(sender_of(conversation), text, f"web-{event}", again, spent))
             finally:
                 self._alive.discard((conversation, event))
+            if deleted(said):
+                return _unkept(bot_entries(await self._end(conversation, event, said), event)[0])
             entries, options = bot_entries(said, event)
             try:
                 kept = self._journal.finish(conversation, event, entries, options)
                 if not await asyncio.wait_for(kept, KEEP_SOON):
                     await self._check_still_there(conversation)
             except UnknownConversation:
+                if any("escalation" in entry for entry in entries):
+                    return _unkept(entries)  # deleted meanwhile, yet a red flag must be told
                 raise
             except Exception as error:  # said, though not kept: better than silence
                 logger.error("A reply of the website could not be kept yet: %s.", type(error).__name__)
                 self._background(self._keep(conversation, event, entries, options))
-                return [{"seq": 0, **said} for said in entries]
+                return _unkept(entries)
         return await self._journal.history(conversation, reply_to=event)
 
     async def _keep(self, conversation: str, event: str, entries: list[Entry], options: list[Option]) -> None:
@@ -422,6 +440,16 @@ class WebInput(InputChannel):
             raise UnknownConversation
 
     # -- deletion --------------------------------------------------------------------------------------
+
+    async def _end(self, conversation: str, event: str, said: list[Said]) -> list[Said]:
+        """Keep nothing of a conversation that was deleted in the chat; the core has removed the rest."""
+        try:
+            await self._journal.forget(conversation, by=event)
+            await self._journal.forgotten(conversation)
+        except Exception as error:
+            logger.error("A conversation could not be removed: %s.", type(error).__name__)
+            return messages(deletion_failed())
+        return said
 
     async def _forget(self, app: Sanic, conversation: str) -> None:
         """Remove the conversation; what a running turn still holds goes when the turn has ended."""
@@ -463,6 +491,11 @@ def _signed(request: Request) -> str:
     if conversation is None:
         raise UnknownConversation
     return conversation
+
+
+def _unkept(entries: Sequence[Entry]) -> list[Entry]:
+    """Messages that are said and not kept; they have no number."""
+    return [{"seq": 0, **said} for said in entries]
 
 
 def _words(replies: Sequence[safety.Reply]) -> str:

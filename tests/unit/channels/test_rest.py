@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -185,3 +187,47 @@ def test_the_channel_says_that_it_is_there_and_takes_posts_alone(loopback: Any) 
             return [alive.status, await alive.json(), got.status]
 
     assert loopback(_app(_echo), client) == [200, {"status": "ok"}, 405]
+
+
+def test_a_conversation_is_deleted_by_the_one_who_writes_as_it(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IL2_OUTBOX", str(tmp_path / "escalations.db"))
+    monkeypatch.setenv("IL2_SECRET", "secret of the tests")
+    kept: dict[str, str] = {}
+
+    class Store:
+        async def delete(self, sender: str) -> None:
+            kept.pop(sender, None)
+
+        @contextlib.asynccontextmanager
+        async def lock(self, sender: str) -> AsyncIterator[None]:
+            yield
+
+    async def bot(message: UserMessage) -> None:
+        assert message.output_channel is not None
+        said: dict[str, Any] = {"text": "Said."}
+        if message.text == "yes":
+            said["custom"] = {"deletion": "done"}
+        await message.output_channel.send_response(message.sender_id, said)
+        kept[message.sender_id] = str(message.text)
+
+    async def client(session: aiohttp.ClientSession) -> list[Any]:
+        answers = []
+        for sender, text in (("one", "hello"), ("two", "hello"), ("one", "yes"), ("one", "yes")):
+            async with session.post(URL, data=_body(sender=sender, message=text)) as reply:
+                answers.append(await reply.json())
+        return answers
+
+    app = _app(bot)
+    app.ctx.agent = SimpleNamespace(tracker_store=Store(), lock_store=Store())
+    answers = loopback(app, client, started=True)
+    assert (
+        answers[2]
+        == answers[3]
+        == [
+            {"recipient_id": "one", "text": "Said."},
+            {"recipient_id": "one", "custom": {"deletion": "done"}},
+        ]
+    )
+    assert kept == {"two": "hello"}

@@ -125,7 +125,7 @@ def talk(loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Talk
         async def client(session: aiohttp.ClientSession) -> Any:
             return await patient(Page(session))
 
-        return loopback(app, client)
+        return loopback(app, client, started=True)
 
     return run
 
@@ -671,3 +671,110 @@ def test_a_conversation_that_nobody_used_for_a_day_can_only_be_deleted(
         assert (await page.call("DELETE", "/conversation")).status == 401
 
     talk(patient)
+
+
+# -- deleted in the chat ---------------------------------------------------------------------------
+
+
+class Deleting(Bot):
+    """A bot that deletes at "yes" and escalates at the red flag."""
+
+    def reply(self, text: str) -> dict[str, Any]:
+        if text == "offer":
+            return {"text": "Shall I?", "buttons": [{"title": "yes", "payload": "yes"}]}
+        if text == "yes":
+            return {"text": "It is gone.", "custom": {"deletion": "done"}}
+        if text == RED_FLAG:
+            told = {"level": "emergency", "symptoms": ["breathing"], "setting": "home", "numbers": []}
+            return {"text": "Call now.", "custom": {"escalation": told}}
+        return super().reply(text)
+
+
+def test_a_conversation_deleted_by_a_message_is_gone_everywhere(talk: Talk, tmp_path: Path) -> None:
+    bot = Deleting()
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        await page.say("canary")
+        (offer,) = (await page.say("offer")).body["messages"]
+        press = {"id": "the-press", "button": offer["buttons"][0]["token"]}
+        answer = await page.call("POST", "/messages", press)
+        (said,) = answer.body["messages"]
+        assert (answer.status, said["text"], said["deletion"], said["seq"]) == (200, "It is gone.", "done", 0)
+        assert not bot.store.store
+        for method, path, body in (
+            ("GET", "/messages", None),
+            ("GET", "/conversation", None),
+            ("POST", "/messages", {"id": "client-id-9", "text": "hello"}),
+            ("DELETE", "/conversation", None),
+        ):
+            assert (await page.call(method, path, body)).status == 401, path
+        again = await page.call("POST", "/messages", press)  # its answer was lost on the way
+        (said,) = again.body["messages"]
+        assert (again.status, said["deletion"]) == (200, "done")
+        assert said["text"] == safety.static("utter_data_deleted")[0]["text"]
+        assert not bot.store.store
+
+    talk(patient, bot)
+    assert [str(one.text) for one in bot.heard] == ["canary", "offer", "yes"]
+    assert b"canary" not in b"".join(file.read_bytes() for file in tmp_path.glob("journal.db*"))
+
+
+def test_a_confirmation_sent_twice_at_once_deletes_once(talk: Talk) -> None:
+    bot = Deleting(wait=0.05)
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        answers = await asyncio.gather(*(page.say("yes", "same-id-1") for _ in range(5)))
+        assert {(answer.status, answer.body["messages"][0]["deletion"]) for answer in answers} == {(200, "done")}
+
+    talk(patient, bot)
+    assert len(bot.heard) == 1
+
+
+def test_a_red_flag_that_overlaps_with_a_deletion_is_still_told(talk: Talk) -> None:
+    bot = Deleting(wait=0.2)
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        running = asyncio.ensure_future(page.say(RED_FLAG))
+        await asyncio.sleep(0.1)
+        assert (await page.call("DELETE", "/conversation")).status == 204
+        answer = await running
+        assert answer.status == 200
+        assert answer.body["messages"][0]["escalation"]["level"] == "emergency"
+        assert (await page.call("GET", "/messages")).status == 401
+
+    talk(patient, bot)
+
+
+def test_where_the_tracker_store_cannot_remove_it_the_conversation_stays_and_that_is_said(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any) -> None:
+        raise OSError("words of the patient")
+
+    monkeypatch.setattr(core, "erase", fails)
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        (said,) = (await page.say("yes")).body["messages"]
+        assert said["text"] == safety.static("utter_delete_failed")[0]["text"]
+        assert said["deletion"] == "failed"
+        assert len((await page.call("GET", "/messages")).body["messages"]) == 3
+
+    talk(patient, Deleting())
+
+
+def test_where_the_journal_cannot_remove_it_that_is_said(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise OSError("words of the patient")
+
+    monkeypatch.setattr(SqlJournal, "forget", fails)
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        (said,) = (await page.say("yes")).body["messages"]
+        assert said["deletion"] == "failed"
+
+    talk(patient, Deleting())
