@@ -90,10 +90,6 @@ class Journal(abc.ABC):
         """Whether the conversation is open."""
 
     @abc.abstractmethod
-    async def used(self, conversation: str) -> float | None:
-        """When the conversation was opened, or the patient last said something in it (Unix time); None: not open."""
-
-    @abc.abstractmethod
     async def accept(
         self,
         conversation: str,
@@ -338,13 +334,6 @@ class SqlJournal(Journal):
         return await self._do(
             lambda db: db.execute(sa.select(row.c.last).where(self._where(row, conversation))).first() is not None
         )
-
-    async def used(self, conversation: str) -> float | None:
-        """See :meth:`Journal.used`."""
-        opened = sa.select(_conversations.c.opened).where(self._where(_conversations, conversation)).scalar_subquery()
-        said = sa.select(sa.func.max(_events.c.since)).where(self._where(_events, conversation)).scalar_subquery()
-        first, last = await self._do(lambda db: db.execute(sa.select(opened, said)).one())
-        return None if first is None else max(float(first), float(last or 0.0))
 
     def _append(self, db: Connection, conversation: str, entries: Sequence[Entry]) -> None:
         """Give each entry the next sequence number; the update first takes the lock that keeps the numbers apart."""

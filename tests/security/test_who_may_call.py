@@ -85,13 +85,14 @@ def test_a_patient_may_use_the_own_conversation(cell: str, patient: Patient) -> 
 @pytest.mark.parametrize("cell", OWN)
 def test_nobody_else_may(cell: str, house: House, patient: Patient) -> None:
     patient.say("canary kiwi")
-    conversation, _, signature = patient.token.partition(".")
+    conversation, issued, signature = patient.token.split(".")
     other = house.patient()
     strangers = {
         "nobody": "",
         "the id alone": conversation,
         "the id with another's signature": f"{conversation}.{other.token.partition('.')[2]}",
-        "another id with the signature": f"{secrets.token_urlsafe(16)}.{signature}",
+        "another id with the signature": f"{secrets.token_urlsafe(16)}.{issued}.{signature}",
+        "another time with the signature": f"{conversation}.{int(issued, 16) + 3600:08x}.{signature}",
         "a shorter signature": patient.token[:-1],
         "a word of staff": TEAM_SECRET,
         "the token of REST": REST_TOKEN,
@@ -117,10 +118,11 @@ def test_a_thousand_guessed_ids_find_nothing(house: House) -> None:
     patients = [house.patient() for _ in range(5)]
     for patient in patients:
         patient.say("canary kiwi")
-    signatures = [patient.token.partition(".")[2] for patient in patients]
+    ends = [patient.token.partition(".")[2] for patient in patients]
 
     def guess(number: int) -> int:
-        token = f"{secrets.token_urlsafe(16)}.{signatures[number % 5] if number % 2 else secrets.token_urlsafe(32)}"
+        made_up = f"{ends[0].partition('.')[0]}.{secrets.token_urlsafe(32)}"
+        token = f"{secrets.token_urlsafe(16)}.{ends[number % 5] if number % 2 else made_up}"
         return house.ask("GET", f"{WEB}/messages", None, {"Authorization": f"Bearer {token}"}).status
 
     with ThreadPoolExecutor(4) as pool:

@@ -52,11 +52,12 @@ export function createConversation(server: string, store: Store, listener: Liste
   let wake = () => {};
 
   async function call(method: string, path: string, body?: object): Promise<Answer> {
+    const { token } = saved;
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), LIMIT);
     const headers: Record<string, string> = {};
     if (body) headers["Content-Type"] = "application/json";
-    if (saved.token) headers.Authorization = `Bearer ${saved.token}`;
+    if (token) headers.Authorization = `Bearer ${token}`;
     try {
       const answer = await fetch(new URL(`webhooks/web/${path}`, server), {
         method,
@@ -67,6 +68,8 @@ export function createConversation(server: string, store: Store, listener: Liste
       });
       const content = answer.status === 204 ? {} : await answer.json();
       if (content.contact) listener.contact(content.contact);
+      // A new conversation, or a new token for one that goes on; not for one that was deleted meanwhile.
+      if (content.token && saved.token === token) save({ token: content.token });
       const after = +answer.headers.get("Retry-After")! || BREATHER;
       return { status: answer.status, body: content, after: Math.min(after, LONGEST_BREATHER) };
     } catch {
@@ -113,7 +116,6 @@ export function createConversation(server: string, store: Store, listener: Liste
     if (saved.token) return whole;
     const { status, body } = await call("POST", "conversations", {});
     if (status !== 201) return false;
-    save({ token: body.token });
     whole = true;
     accept(body.messages, false);
     return true;
@@ -202,7 +204,7 @@ export function createConversation(server: string, store: Store, listener: Liste
     async changed(): Promise<void> {
       const { token, done } = saved;
       saved = store.read();
-      if (token !== saved.token) {
+      if (id(token) !== id(saved.token)) {
         whole = false;
         if (token) listener.ended(!saved.token);
       }
@@ -246,6 +248,11 @@ export function createConversation(server: string, store: Store, listener: Liste
       wake();
     },
   };
+}
+
+/** The conversation that a token is for. */
+function id(token = ""): string {
+  return token.split(".")[0]!;
 }
 
 /** A random UUID; `crypto.randomUUID` is missing on pages without TLS. */

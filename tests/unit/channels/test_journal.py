@@ -53,24 +53,6 @@ def test_a_conversation_is_known_from_its_opening_on(journal: SqlJournal, other:
     run(work())
 
 
-def test_a_conversation_is_used_by_opening_it_and_by_the_patients_words(journal: SqlJournal) -> None:
-    async def work() -> None:
-        assert await journal.used("a") is None
-        before = time.time()
-        await journal.open("a")
-        opened = await journal.used("a")
-        assert opened is not None
-        assert before <= opened <= time.time()
-        await journal.note("a", read=True)
-        assert await journal.used("a") == opened
-        await journal.accept("a", "event", {}, {"text": "hello"})
-        said = await journal.used("a")
-        assert said is not None
-        assert opened < said <= time.time()
-
-    run(work())
-
-
 def test_two_channels_do_not_share_a_conversation(journal: SqlJournal, address: str) -> None:
     async def work() -> None:
         await journal.open("a")
