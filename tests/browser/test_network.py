@@ -161,7 +161,7 @@ def test_two_tabs_show_the_same_conversation(context: Make, home: str) -> None:
     assert first.words() == second.words()
     first.pinned.get_by_role("button", name="I have called").click()
     expect(second.pinned).to_be_hidden()
-    second.menu("Delete this conversation")
+    second.menu("Delete chat")
     second.part(".menu button").get_by_text("Delete it").click()
     expect(first.part(".message.me")).to_have_count(0)
     expect(first.notice).to_contain_text("The conversation is deleted")

@@ -233,6 +233,12 @@ export function createConversation(server: string, store: Store, listener: Liste
       return true;
     },
 
+    /** All that the server keeps of the conversation; undefined when that is nothing, or cannot be had now. */
+    async all(): Promise<object | undefined> {
+      const { status, body } = await call("GET", "conversation");
+      return status === 200 ? body : undefined;
+    },
+
     /** Delete the conversation on the server and here. False when the server could not be told. */
     async erase(): Promise<boolean> {
       const { status } = saved.token ? await call("DELETE", "conversation") : { status: 204 };
