@@ -93,3 +93,19 @@ def test_a_line_that_was_changed_all_the_same_is_found(
         db.execute("DROP TRIGGER audit_no_delete")
         db.execute(tamper)
     assert records.broken() == line
+
+
+def test_a_deletion_is_asked_for_once_and_settled_once(records: Records) -> None:
+    assert records.wish("question", "7", "anna")
+    assert not records.wish("question", "7", "bob")
+    assert records.wish("escalation", "7", "bob")
+    assert [(one.kind, one.which, one.by) for one in records.wishes()] == [
+        ("question", "7", "anna"),
+        ("escalation", "7", "bob"),
+    ]
+    wish = records.wished("question", "7")
+    assert wish is not None
+    assert records.settle(wish)
+    assert not records.settle(wish)
+    assert records.wished("question", "7") is None
+    assert records.wished("escalation", "7") is not None
