@@ -26,7 +26,7 @@ DELETED_TEXT, FAILED_TEXT = "utter_data_deleted", "utter_delete_failed"
 @functools.cache
 def _words() -> dict[str, frozenset[str]]:
     # The base loader, for which "yes" and "no" are words.
-    raw: dict[str, list[str]] = yaml.load(WORDS_FILE.read_text(encoding="utf-8"), yaml.BaseLoader)
+    raw: dict[str, list[str]] = yaml.load(WORDS_FILE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     return {name: frozenset(map(_plain, lines)) for name, lines in raw.items()}
 
 

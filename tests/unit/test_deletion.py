@@ -9,7 +9,7 @@ import yaml
 
 from bot import deletion, safety
 
-WORDS: dict[str, list[str]] = yaml.load(deletion.WORDS_FILE.read_text(encoding="utf-8"), yaml.BaseLoader)
+WORDS: dict[str, list[str]] = yaml.load(deletion.WORDS_FILE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
 
 
 @pytest.mark.parametrize("text", ["Yes, delete it", "yes delete it", "YES DELETE IT!!", " yes. ", "Yes,  delete\nit"])
