@@ -7,7 +7,6 @@ A record holds time, conversation hash, level, symptoms and channel; no patient 
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import hmac
 import json
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from bot import clinic as clinics
 from bot import secret
@@ -99,18 +98,12 @@ def address(given: str | Path | None = None) -> str:
     return named if "://" in named else f"sqlite:///{named}"
 
 
-@functools.cache
-def _engine(address: str) -> Engine:
-    return database.engine(address)
-
-
 class Outbox:
     """Escalations in a database; safe to use from several threads, processes and, on PostgreSQL, machines."""
 
     def __init__(self, where: str | Path | None = None) -> None:
         """Open it, or make it; the default is :func:`address`."""
-        self._engine = _engine(address(where))
-        TABLES.ensure(self._engine)
+        self._engine = database.opened(address(where), TABLES)
         self._unnoted: dict[int, dict[str, Any]] = {}
         """What has been delivered and could not be noted: the database was away just then."""
 

@@ -16,6 +16,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.training_data.structures import StoryGraph
 from rasa.shared.exceptions import RasaException
 from rasa.shared.importers import utils
+from rasa.shared.importers.importer import ResponsesSyncImporter
 from rasa.shared.importers.rasa import RasaFileImporter
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
@@ -122,6 +123,25 @@ class CompanionImporter(RasaFileImporter):
     def get_stories(self, exclusion_percentage: int | None = None) -> StoryGraph:
         """The rules and stories."""
         return utils.story_graph_from_paths(self._story_files, self.get_domain(), exclusion_percentage)
+
+
+class AnswersImporter(ResponsesSyncImporter):  # type: ignore[misc]
+    """Puts the answers of ``data/nlu`` into the domain.
+
+    Rasa's own class also copies every sentence, to add retrieval answers that stand in the domain file; here all of
+    them stand beside their questions, and the copies cost seconds.
+    """
+
+    def get_nlu_data(self, language: str | None = "en") -> TrainingData:
+        """All questions and answers.
+
+        Raises:
+            ContentError: when the domain file holds an answer.
+        """
+        misplaced = self._importer.get_domain().retrieval_intent_responses
+        if misplaced:
+            raise ContentError(f"domain.yml: {min(misplaced)} belongs beside its questions, in data/nlu.")
+        return self._importer.get_nlu_data(language)
 
 
 def _yaml_files(path: Path) -> list[Path]:

@@ -35,9 +35,12 @@ def texts() -> dict[str, str]:
     return {name: str(variants[0].get("text", "")) for name, variants in plain.items() if variants}
 
 
-def static(response: str) -> list[Reply]:
-    """A shared response in the stock shape of replies, in its form for a patient of whom nothing is known."""
-    variant = next(v for v in _responses()[response] if not v.get("condition"))
+def static(response: str, setting: str = "") -> list[Reply]:
+    """A shared response in the stock shape of replies, in its form for a setting, or for one that is not known."""
+    wanted = [{"type": "slot", "name": "setting", "value": setting}]
+    variants = _responses()[response]
+    fit = [v for v in variants if v.get("condition") == wanted] or [v for v in variants if not v.get("condition")]
+    variant = fit[0]
     replies: list[Reply] = [{"text": clinics.fill(variant["text"].strip(), clinics.details(_clinic()))}]
     referral = (variant.get("metadata") or {}).get("referral")
     if referral:
@@ -45,22 +48,31 @@ def static(response: str) -> list[Reply]:
     return replies
 
 
-def screen(text: str) -> list[Reply]:
-    """What a patient must read about a message even if nothing else works: empty when it holds no red flag."""
+def heard(text: str) -> str:
+    """The setting that a message tells by itself: ``home``, ``hospital`` or ""."""
+    return assess(text).setting or ""
+
+
+def screen(text: str, setting: str = "") -> list[Reply]:
+    """What a patient must read about a message even if nothing else works: empty when it holds no red flag.
+
+    The ``setting`` is what the conversation has told before; what the message itself tells comes first.
+    """
     assessment = assess(text)
     if assessment.bystander:
         return static("utter_contact_bystander")
     if assessment.level is Level.NONE:
         return []
     name = "crisis" if assessment.crisis else assessment.level.label
+    known = assessment.setting or setting
     escalation = {
         "level": assessment.level.label,
         "symptoms": list(assessment.symptoms),
-        "setting": assessment.setting or "home",
+        "setting": known or "home",
     }
-    return [*static(f"utter_contact_{name}"), {"custom": {"escalation": escalation}}]
+    return [*static(f"utter_contact_{name}", known), {"custom": {"escalation": escalation}}]
 
 
-def fallback(text: str) -> list[Reply]:
+def fallback(text: str, setting: str = "") -> list[Reply]:
     """The reply to a message whose turn gave none: the red-flag text if it holds one, and the honest apology."""
-    return [*screen(text), *static("utter_technical")]
+    return [*screen(text, setting), *static("utter_technical")]

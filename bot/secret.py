@@ -1,4 +1,4 @@
-"""The secret of this installation, and the keys made from it: one key for each purpose."""
+"""The secret of this installation, the keys made from it (one for each purpose), and who may read what is written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import secrets
 from pathlib import Path
 
 SECRET_FILE = Path("var/secret")
+
+
+def keep_to_this_user() -> None:
+    """Have what this process and those that it starts write from now on be for this user alone."""
+    os.umask(0o077)
 
 
 def secret() -> bytes:

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from bot import database
 from bot.masking import mask
+from bot.stores import database
+from bot.stores.schema import Part
 
 DEFAULT = "sqlite:///var/team.db"
 KEPT = timedelta(days=30)
@@ -41,6 +43,13 @@ _table = sa.Table(
     sa.Column("label", sa.String(128)),
     sa.Column("labelled_by", sa.String(128)),
 )
+
+
+def _make(db: Connection) -> None:
+    _meta.create_all(db)
+
+
+TABLES = Part("questions", (_make,))
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ class Unanswered:
         self._address = where or address()
 
     def _begin(self) -> Any:
-        return database.engine(self._address, _meta).begin()
+        return database.opened(self._address, TABLES).begin()
 
     def keep(self, conversation: str, channel: str, why: str, text: str, now: float | None = None) -> None:
         """Keep a question, masked, and drop what is too old."""

@@ -13,8 +13,9 @@ Run in an environment of its own, locked beside this file, since its libraries a
 
     uv run --frozen --script deploy/check.py [kubernetes|compose|docker]
 
-Kubernetes manifests against the schemas that ``kubernetes-validate`` ships, strictly; the compose file against the
-compose specification that ``check-jsonschema`` ships; the Dockerfile by hadolint.
+Kubernetes manifests against the schemas that ``kubernetes-validate`` ships, strictly, and the ports that probes,
+Services and network policies name against those of their pods; the compose file against the compose specification that
+``check-jsonschema`` ships; the Dockerfile by hadolint.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import yaml
@@ -32,7 +35,7 @@ VERSIONS = ("1.30", "1.34")
 """The oldest and the newest Kubernetes that is promised."""
 
 
-def manifests() -> list[dict[str, object]]:
+def manifests() -> list[dict[str, Any]]:
     """What would be applied: built by kubectl where there is one, else the files as they are."""
     folder = DEPLOY / "kubernetes"
     if kubectl := shutil.which("kubectl"):
@@ -53,7 +56,43 @@ def kubernetes() -> list[str]:
             except kubernetes_validate.ValidationError as error:
                 path = ".".join(str(part) for part in error.path)
                 wrong.append(f"{document['kind']} {document['metadata']['name']} ({version}): {path}: {error.message}")
-    return wrong
+    return wrong or list(ports(manifests()))
+
+
+def ports(documents: list[dict[str, Any]]) -> Iterator[str]:
+    """Ports that are named and not there, and rules that let everybody in: no schema sees them."""
+    pods = [one["spec"]["template"] for one in documents if one["kind"] == "Deployment"]
+    for pod in pods:
+        for container in pod["spec"]["containers"]:
+            for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+                probe = container.get(name, {})
+                asked = (probe.get("httpGet") or probe.get("tcpSocket") or {}).get("port")
+                if asked is not None and asked not in _named({"spec": {"containers": [container]}}):
+                    yield f"{container['name']}: {name} asks port {asked}, which it does not have"
+    for one in documents:
+        if one["kind"] not in ("Service", "NetworkPolicy"):
+            continue
+        spec = one["spec"]
+        wanted = spec["selector"] if one["kind"] == "Service" else spec["podSelector"].get("matchLabels", {})
+        meant = [pod for pod in pods if wanted and wanted.items() <= pod["metadata"]["labels"].items()]
+        there = {port for pod in meant for port in _named(pod)}
+        if one["kind"] == "Service":
+            opened = [port["targetPort"] for port in spec["ports"]]
+        else:
+            opened = [port["port"] for rule in spec.get("ingress", []) for port in rule["ports"]]
+            for rule in spec.get("ingress", []):
+                # nginx is the one door; an empty list lets everybody in, as a missing one does.
+                if not rule.get("from") and one["metadata"]["name"] != "nginx":
+                    yield f"NetworkPolicy {one['metadata']['name']}: a rule lets everybody in"
+        for port in opened:
+            if port not in there:
+                yield f"{one['kind']} {one['metadata']['name']}: port {port} is none of its pods'"
+
+
+def _named(pod: dict[str, Any]) -> set[str | int]:
+    """The ports of a pod, by name and by number."""
+    listed = [port for container in pod["spec"]["containers"] for port in container.get("ports", [])]
+    return {port["name"] for port in listed} | {port["containerPort"] for port in listed}
 
 
 def compose() -> list[str]:

@@ -10,6 +10,8 @@ MAX_BODY = 4096
 """Bytes of a request body."""
 MAX_SENDER = 128
 """Characters of a conversation id."""
+MAX_MESSAGE_ID = 64
+"""Characters of a message's id."""
 
 
 class BadRequest(ValueError):
@@ -50,9 +52,28 @@ def check_sender(value: Any) -> str:
         raise BadRequest("sender is missing: send the id of the conversation as a string.")
     if len(value) > MAX_SENDER:
         raise BadRequest(f"sender is over {MAX_SENDER} characters.")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in value):
+    if not _is_text(value):
         raise BadRequest("sender holds characters that are no text.")
     return value
+
+
+def check_message_id(value: Any) -> str:
+    """An id that a caller has chosen for a message.
+
+    Raises:
+        BadRequest: when it is no string, empty, too long or holds characters that are no text.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise BadRequest("message_id is no id: send a string, new for each message, or leave it out.")
+    if len(value) > MAX_MESSAGE_ID:
+        raise BadRequest(f"message_id is over {MAX_MESSAGE_ID} characters.")
+    if not _is_text(value):
+        raise BadRequest("message_id holds characters that are no text.")
+    return value
+
+
+def _is_text(value: str) -> bool:
+    return not any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in value)
 
 
 def check_message(value: Any) -> str:

@@ -24,6 +24,7 @@ from bot.channels import observe, status
 from bot.channels.erase import erase
 from bot.escalations import Escalation, Outbox, conversation_hash
 from bot.safety import Reply
+from bot.stores import health
 from bot.unanswered import Unanswered
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ MOST_WAITING = 200
 """Turns that may wait for a lane; whoever comes then is told at once that there is no answer, and whom to call."""
 HELD = 1.0
 """Seconds for which a turn that has said nothing keeps its lane: one that waits for a store must not block others."""
+AT_ONCE = 0.15
+"""Seconds that looking up whether the patient is at home or in the hospital may keep a red flag's text waiting."""
 FIRST_TRY, LAST_TRY = 1.0, 30.0
 """Seconds before an escalation that could not be recorded is recorded again, doubled at each failure."""
 
@@ -139,7 +142,8 @@ def _deleted(replies: list[Reply]) -> bool:
     return deletion.done(reply.get("custom") for reply in replies)
 
 
-def _to(sender: str, replies: list[Reply]) -> list[Reply]:
+def to(sender: str, replies: list[Reply]) -> list[Reply]:
+    """Replies as Rasa's channels give them, with the conversation that they are for."""
     return [{"recipient_id": sender, **reply} for reply in replies]
 
 
@@ -157,7 +161,7 @@ class Core:
         self._handler, self._channel, self._outbox, self._collector = handler, channel, outbox, collector
         self._queue, self._lanes = Queue(), Lanes(LANES)
         self._running: set[asyncio.Task[None]] = set()
-        self._under_way: dict[str, tuple[asyncio.Task[None], Collector]] = {}
+        self._under_way: dict[str, tuple[asyncio.Task[None], Collector, str]] = {}
         self._unanswered = Unanswered() if unanswered.wanted() else None
         self.agent: Any = None
         """Rasa's agent, once the server has started."""
@@ -176,7 +180,7 @@ class Core:
         with observe.turn(self._channel, sender) as seen:
             seen.outcome, replies = await self._turn(sender, text, message_id, again, spent)
             seen.replies = self._recorded(sender, text, message_id, replies) if text else replies
-        return _to(sender, list(seen.replies))
+        return to(sender, list(seen.replies))
 
     async def _turn(
         self, sender: str, text: str, message_id: str, again: bool, spent: float
@@ -194,14 +198,14 @@ class Core:
         if message_id not in self._under_way:
             collector = self._collector()
             work = self._background(self._handle(sender, text, collector, message_id))
-            self._under_way[message_id] = work, collector
+            self._under_way[message_id] = work, collector, sender
             work.add_done_callback(lambda _: self._under_way.pop(message_id, None))
-        task, collector = self._under_way[message_id]
+        task, collector, _ = self._under_way[message_id]
         if urgent:
-            return observe.SCREENED, urgent
+            return observe.SCREENED, safety.screen(text, await self._setting(sender, message_id, AT_ONCE))
         await self._until_told(task, collector)
-        if not task.done() and not collector.messages and (urgent := safety.screen(text)):
-            return observe.SCREENED, urgent
+        if not task.done() and not collector.messages and safety.screen(text):
+            return observe.SCREENED, safety.screen(text, await self._setting(sender, message_id, AT_ONCE))
         if not task.done() and not collector.warned.is_set():
             await asyncio.wait({task}, timeout=SOON - URGENT)
             if not collector.messages:
@@ -210,11 +214,28 @@ class Core:
             logger.error("A turn on %s gave no reply; the safe reply was sent.", self._channel)
             status.doubt()
             collector.given_up = True
-            return observe.SAFE_REPLY, safety.fallback(text)
+            setting = await self._setting(sender, message_id, AT_ONCE) if safety.screen(text) else ""
+            return observe.SAFE_REPLY, safety.fallback(text, setting)
         if _deleted(collector.messages):
             await asyncio.wait({task}, timeout=max(0.0, DEADLINE - SOON - spent))
             return observe.ANSWERED, list(collector.messages) if collector.removed else deletion_failed()
         return observe.ANSWERED, list(collector.messages)
+
+    async def _setting(self, sender: str, message_id: str, limit: float) -> str:
+        """Where the patient is, as the conversation has it: ``home``, ``hospital``; "" if that cannot be had in time.
+
+        What may be out of date does not count, for "press your call button" helps nobody at home: what this worker
+        remembers while the database is away, and anything while an earlier message is still being understood.
+        """
+        try:
+            tracker = await asyncio.wait_for(self.agent.tracker_store.retrieve(sender), limit)
+            away = health.states(self.agent).get("database") == "down"
+        except Exception:  # no agent yet, or a store that is away: nothing is known
+            return ""
+        others = (one for one, (_, _, who) in self._under_way.items() if who == sender and one != message_id)
+        if tracker is None or away or any(others):
+            return ""
+        return str(tracker.get_slot("setting") or "")
 
     async def finish(self, *_: Any) -> None:
         """Let running turns and records come to their end; called when the server stops."""
@@ -272,7 +293,7 @@ class Core:
         for reply in replies:
             told = (reply.get("custom") or {}).get("escalation")
             if told:
-                self._background(self._try_record(sender, message_id, told))
+                self._background(self._try_record(sender, text, message_id, told))
         why = unanswered.reason(replies) if self._unanswered else None
         if why:
             self._background(self._try_keep(sender, why, text)).set_name(_keeping(sender))
@@ -286,7 +307,10 @@ class Core:
         except Exception as error:  # the error's text may hold the question
             logger.error("A question without an answer could not be kept: %s.", type(error).__name__)
 
-    async def _try_record(self, sender: str, message_id: str, told: dict[str, Any]) -> None:
+    async def _try_record(self, sender: str, text: str, message_id: str, told: dict[str, Any]) -> None:
+        if told["setting"] != "hospital":
+            # "home" is also told where nothing is known: the care team must not take it for said.
+            told = {**told, "setting": safety.heard(text) or await self._setting(sender, message_id, SOON)}
         wait = FIRST_TRY
         while True:
             try:

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.masking import mask
-from bot.stores.database import Database
+from bot.stores.database import Database, checkpoint
 from bot.stores.schema import Part
 
 DEFAULT_FILE = "var/journal.db"
@@ -276,12 +276,6 @@ def _now(db: Connection) -> float:
     return time.time()
 
 
-def _checkpoint(db: Connection) -> None:
-    """Have SQLite write its log back, so that deleted words are not left in it."""
-    if db.dialect.name == "sqlite":
-        db.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
-
-
 def _masked(said: dict[str, Any]) -> dict[str, Any]:
     return {**said, "text": mask(said["text"])} if said.get("text") else said
 
@@ -411,7 +405,7 @@ class SqlJournal(Journal):
 
         finished = await self._do(work)
         if anew:
-            await self._do(_checkpoint)
+            await self._do(checkpoint)
         return finished
 
     def _begin_anew(self, db: Connection, conversation: str, event: str) -> None:
@@ -547,7 +541,7 @@ class SqlJournal(Journal):
             db.execute(_forgets.insert().values(self._key(conversation, since=time.time())))
 
         await self._do(work)
-        await self._do(_checkpoint)
+        await self._do(checkpoint)
 
     async def ended_by(self, conversation: str, event: str) -> bool:
         """See :meth:`Journal.ended_by`."""
@@ -576,7 +570,7 @@ class SqlJournal(Journal):
             return int(db.execute(_entries.delete().where(said)).rowcount)
 
         trimmed = await self._do(work)
-        await self._do(_checkpoint)
+        await self._do(checkpoint)
         return trimmed
 
     async def to_forget(self) -> list[str]:

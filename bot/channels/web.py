@@ -186,7 +186,8 @@ def _parts(custom: dict[str, Any]) -> dict[str, Any]:
     if "escalation" in parts and "numbers" not in parts["escalation"]:
         # Said without Rasa, so nothing is known of the patient's country.
         told = parts["escalation"]
-        told["numbers"] = clinics.lines_to_call(clinics.current(), told["level"], crisis="suicide" in told["symptoms"])
+        crisis = "suicide" in told["symptoms"]
+        told["numbers"] = clinics.lines_to_call(clinics.current(), told["level"], "", told["setting"], crisis)
     if custom.get(deletion.KEY):
         parts[deletion.KEY] = custom[deletion.KEY]
     if custom.get("dates"):

@@ -19,18 +19,19 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.encoder import EncoderMissing, SentenceEncoder, default_path
+from bot.nlu.tokenizer import cut, sentence
 
 
 def repaired_text(message: Message) -> str:
-    """The message as its repaired lower-case tokens, joined by single spaces."""
-    return " ".join(token.lemma for token in message.get(TOKENS_NAMES[TEXT], []))
+    """The message in the form that everything learns from: see :func:`bot.nlu.tokenizer.sentence`."""
+    return sentence(token.lemma for token in message.get(TOKENS_NAMES[TEXT], []))
 
 
 def repaired_part(piece: str, message: Message) -> str:
-    """A piece of a message in the same form, with the lemmas of the message's tokens."""
-    lemmas = {token.text: token.lemma for token in message.get(TOKENS_NAMES[TEXT], [])}
-    words = (word.strip("?!.,;:") for word in piece.split())
-    return " ".join(lemmas.get(word, word.lower()) for word in words)
+    """A piece of a message in the same form as if it were the message, with the lemmas of the message's tokens."""
+    tokens = message.get(TOKENS_NAMES[TEXT], [])
+    lemmas = {word: token.lemma for (*_, word), token in zip(cut(message.get(TEXT)), tokens, strict=True)}
+    return sentence(lemmas.get(word, word) for *_, word in cut(piece))
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)

@@ -29,7 +29,9 @@ _ASKS = re.compile(
     r"(?:to|do|does|is|are|can|should|long|many|much|often|soon|about|if)"
     r"|is (?:it|that|this) (?:ok|okay|normal|safe|bad|serious|allowed|common|usual|expected|true|right)"
     r"|should i|can i|could i|do i need|am i allowed|is there|are there|wondering|want to know|need to know|tell me"
-    r"|any idea|advice on|let me know)\b",
+    r"|any idea|advice on|let me know|(?:ask|asks|asked|asking) (?:about|if|whether)|wants? (?:to|2) kno\w*"
+    r"|like (?:to )?know)\b"
+    r"|^\W*(?:and )?(?:about|whoever)\b",
     re.IGNORECASE,
 )
 

@@ -1,9 +1,14 @@
-"""Tokens of spaCy's English rules; the lemma of a token is its gently repaired lower-case form."""
+"""Tokens of spaCy's English rules; the lemma of a token is its gently repaired, written-out lower-case form.
+
+Capitals, typographic apostrophes and missing ones change nothing: "CAN'T", "can\u2019t" and "cant" are all "can not".
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import spacy
@@ -22,6 +27,40 @@ from bot.words import english_words
 
 MIN_USES = 2
 """A training word that English does not know must be used this often, or it may be a typo itself."""
+_APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u00b4`", "'" * 5)
+_BARE = {"m": "am", "nt": "not", "re": "are", "ve": "have", "ll": "will", "s": "'s", "d": "'d"}
+"""Second halves of short forms whose apostrophe was left out ("im", "dont"), written out."""
+_CLOSING = frozenset(".!,;:-")
+
+
+@lru_cache(maxsize=1)
+def _english() -> Any:
+    return spacy.blank("en").tokenizer
+
+
+def cut(text: str) -> list[tuple[int, int, str]]:
+    """The words and marks of a text with the characters where they begin and end; short forms are written out."""
+    plain = "".join(low if len(low := char.lower()) == 1 else char for char in text).translate(_APOSTROPHES)
+    words: list[tuple[int, int, str]] = []
+    tokens = [token for token in _english()(plain) if not token.is_space]
+    for at, token in enumerate(tokens):
+        before = tokens[at - 1] if at and not tokens[at - 1].whitespace_ else None
+        after = tokens[at + 1].lower_ if at + 1 < len(tokens) and not token.whitespace_ else ""
+        word = token.lower_
+        if before is not None and before.text[-1].isalpha() and ("'" in word or word in _BARE):
+            word = _BARE.get(word, token.norm_)
+        elif after in ("n't", "nt"):
+            word = {"ai": "is"}.get(word, token.norm_)  # "ca" and "wo" of "can't" and "won't"
+        words.append((token.idx, token.idx + len(token), word))
+    return words
+
+
+def sentence(lemmas: Iterable[str]) -> str:
+    """The form that everything learns from: lemmas joined by spaces, without the marks at the end that ask nothing."""
+    words = list(lemmas)
+    while len(words) > 1 and _CLOSING.issuperset(words[-1]):
+        words.pop()
+    return " ".join(words)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=True)
@@ -39,7 +78,6 @@ class CompanionTokenizer(Tokenizer):
         """Build from the vocabulary that words are repaired towards."""
         super().__init__(config)
         self._model_storage, self._resource = model_storage, resource
-        self._tokens = spacy.blank("en").tokenizer
         self._speller = Speller(vocabulary)
 
     @classmethod
@@ -70,10 +108,10 @@ class CompanionTokenizer(Tokenizer):
     def train(self, training_data: TrainingData) -> Resource:
         """Learn the vocabulary from the training questions."""
         counts = Counter(
-            token.text.lower()
+            word
             for example in training_data.training_examples
             if example.get(TEXT)
-            for token in self._tokens(example.get(TEXT))
+            for *_, word in cut(example.get(TEXT))
         )
         words = [word for word, uses in counts.items() if uses >= MIN_USES or word in english_words()]
         self._speller = Speller(words)
@@ -90,8 +128,5 @@ class CompanionTokenizer(Tokenizer):
 
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
         """Tokens with their offsets in the untouched text."""
-        return [
-            Token(token.text, token.idx, lemma=self._speller.repair(token.text))
-            for token in self._tokens(message.get(attribute))
-            if not token.is_space
-        ]
+        text = message.get(attribute)
+        return [Token(text[start:end], start, lemma=self._speller.repair(word)) for start, end, word in cut(text)]

@@ -126,7 +126,7 @@ class Backends:
         except (OSError, TimeoutError, ConnectionError, RuntimeError) as error:
             raise ServeError(_missing("RabbitMQ", "RABBITMQ_URL", self.rabbitmq, "rabbitmq-server", error)) from None
         try:
-            migrate.migrate([(part, self.database) for part, _ in migrate.addresses()])
+            migrate.migrate([(part, self.database) for part in migrate.SHARED])
         except (sa.exc.SQLAlchemyError, NewerSchema) as error:
             raise ServeError(f"the database could not be brought to this version ({type(error).__name__}).") from None
 
@@ -181,15 +181,21 @@ class Cluster:
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._generation, self._started, self._error = 0, 0, ""
         command = [nginx, "-p", str(folder), "-c", str(folder.resolve() / "nginx.conf"), "-g", self._directives()]
-        self._nginx = self._process("nginx", "nginx", command, f"http://127.0.0.1:{port}/health", port)
+        nginx_itself = Service("nginx", command, f"http://127.0.0.1:{port}/health")
+        self._nginx = self._process("nginx", "nginx", nginx_itself, port)
 
     @staticmethod
     def _directives() -> str:
         # For root nginx would change to a user who may not be able to read this folder.
         return "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
 
-    def _process(self, name: str, kind: str, command: list[str], health: str, port: int, **more: str) -> Process:
-        return Process(name, command, health, more, None, kind, port, self.folder, self.write_state)
+    def _process(self, name: str, kind: str, like: Service, port: int, **more: str) -> Process:
+        """A process of this cluster that runs like a service of the embedded default."""
+        environment = {**like.environment, **more}
+        return Process(
+            name, like.command, like.health, environment,
+            live=like.live, kind=kind, port=port, folder=self.folder, told=self.write_state,
+        )  # fmt: skip
 
     # -- making processes ------------------------------------------------------------------------------
 
@@ -202,19 +208,13 @@ class Cluster:
             "ACTION_ENDPOINT_URL": f"http://127.0.0.1:{self._actions_port}/webhook",
             "SANIC_PROXIES_COUNT": "1",
         }
-        command = list(rasa.command)
         if "IL2_ENDPOINTS" not in os.environ:
-            command[command.index("--endpoints") + 1] = "endpoints.cluster.yml"
+            rasa.command[rasa.command.index("--endpoints") + 1] = "endpoints.cluster.yml"
         action_port = int(urlsplit(actions.health).port or 0)
         return (
-            self._process(
-                f"actions {number}", "actions", actions.command, actions.health, action_port,
-                **{**actions.environment, **shared},
-            ),
-            self._process(
-                f"rasa {number}", "rasa", command, rasa.health, port, **{**rasa.environment, **shared, **endpoints}
-            ),
-        )  # fmt: skip
+            self._process(f"actions {number}", "actions", actions, action_port, **shared),
+            self._process(f"rasa {number}", "rasa", rasa, port, **shared, **endpoints),
+        )
 
     async def _new_workers(self, count: int) -> list[Process]:
         """Start Rasa workers and wait until each has answered a real message.
@@ -401,6 +401,7 @@ def started(folder: Path) -> Cluster:
     backends = Backends.found(folder)
     backends.check()
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)  # nginx may be somebody else
     subprocess.run([sys.executable, "-m", "bot.runtime.front", str(folder)], check=True)
     return Cluster(folder, port, backends, nginx)
 
@@ -411,6 +412,7 @@ def main() -> int:
     parser.add_argument("--switch", action="store_true", help="give the running cluster new workers")
     options = parser.parse_args()
     folder = Path(os.environ.get("IL2_CLUSTER_DIR", "var/cluster"))
+    secret.keep_to_this_user()
     try:
         if options.switch:
             ask_to_switch(folder)

@@ -29,6 +29,8 @@ DEFAULTS = {
     "IL2_ACTIONS_LISTEN": "8055",
 }
 PLACES = "/usr/sbin:/usr/local/sbin"
+FOR_NGINX = 0o644
+"""nginx may run as another user than this one, who writes for himself alone; nothing here is secret."""
 
 
 def find() -> str | None:
@@ -76,16 +78,19 @@ def unavailable() -> str:
 def write(folder: Path, values: Mapping[str, str]) -> None:
     """Write the configuration into nginx' folder; the action servers' part where ``IL2_ACTION_SERVERS`` names any."""
     (folder / "extra").mkdir(parents=True, exist_ok=True)
+    (folder / "extra").chmod(0o755)
     filled_in = {**DEFAULTS, "IL2_NGINX_DIR": str(folder.resolve()), **values}
     if filled_in.get("IL2_ACTION_SERVERS"):
-        replace(folder / "extra" / "actions.conf", filled(ACTIONS_TEMPLATE, filled_in))
-    replace(folder / "nginx.conf", filled(TEMPLATE, filled_in))
+        replace(folder / "extra" / "actions.conf", filled(ACTIONS_TEMPLATE, filled_in), FOR_NGINX)
+    replace(folder / "nginx.conf", filled(TEMPLATE, filled_in), FOR_NGINX)
 
 
-def replace(file: Path, text: str) -> None:
+def replace(file: Path, text: str, mode: int | None = None) -> None:
     """Write a file so that no reader sees half of it."""
     draft = file.with_suffix(".draft")
     draft.write_text(text, encoding="utf-8")
+    if mode is not None:
+        draft.chmod(mode)
     draft.replace(file)
 
 
@@ -96,7 +101,7 @@ def main() -> int:
     parser.add_argument("--all", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    (options.folder / "unavailable.json").write_text(unavailable(), encoding="utf-8")
+    replace(options.folder / "unavailable.json", unavailable(), FOR_NGINX)
     if options.all:
         if not os.environ.get("IL2_RASA_SERVERS"):
             sys.exit("Name the workers: IL2_RASA_SERVERS='server rasa-1:5005; server rasa-2:5005;'")

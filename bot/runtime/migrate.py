@@ -11,14 +11,19 @@ import sys
 
 import sqlalchemy as sa
 
-from bot import escalations
+from bot import escalations, secret, unanswered
 from bot.channels import journal
 from bot.stores import database, tables
 from bot.stores.schema import NewerSchema, Part
+from bot.team import records
 
 EMBEDDED = "sqlite:///var/conversations.db"
 LIMIT = 3600.0
 """Seconds that a step may take."""
+
+
+SHARED = (tables.CONVERSATIONS, journal.TABLES, escalations.TABLES)
+"""What the workers of a cluster share; the team page's parts are where that page runs."""
 
 
 def addresses() -> list[tuple[Part, str]]:
@@ -27,6 +32,8 @@ def addresses() -> list[tuple[Part, str]]:
         (tables.CONVERSATIONS, os.environ.get("DATABASE_URL") or EMBEDDED),
         (journal.TABLES, journal.default_address()),
         (escalations.TABLES, escalations.address()),
+        (records.TABLES, unanswered.address()),
+        (unanswered.TABLES, unanswered.address()),
     ]
 
 
@@ -45,6 +52,7 @@ def migrate(parts: list[tuple[Part, str]]) -> dict[str, int]:
 
 def main() -> int:
     """Migrate and say what was done."""
+    secret.keep_to_this_user()
     try:
         for name, steps in migrate(addresses()).items():
             print(f"{name}: {f'{steps} steps taken' if steps else 'up to date'}")

@@ -21,13 +21,14 @@ import yaml
 
 os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
 
-from bot import logs, unanswered
+from bot import logs, secret, unanswered
 from bot.runtime import without_tensorflow
 
 without_tensorflow.install()
 
 from bot.channels.erase import erase  # noqa: E402
 from bot.channels.journal import Journal, SqlJournal  # noqa: E402
+from bot.channels.rest import RestInput  # noqa: E402
 from bot.channels.web import WebInput, sender_of  # noqa: E402
 from bot.escalations import Outbox  # noqa: E402
 from bot.runtime.check_credentials import CHANNELS  # noqa: E402
@@ -73,10 +74,13 @@ async def purge(
     for channel, journal in journals.items():
         for conversation in dict.fromkeys([*await journal.to_forget(), *await journal.idle(before)]):
             sender = sender_of(conversation) if channel == WebInput.name() else conversation
-            gone.add(sender)
+            # REST's journal knows only the messages that have an id; the conversation may still be used without.
+            whole = channel != RestInput.name()
+            gone |= {sender} if whole else set()
             if not dry:
                 await journal.forget(conversation)
-                await erase(store, sender)
+                if whole:
+                    await erase(store, sender)
                 await journal.forgotten(conversation)
     for sender in await store.idle(before):
         gone.add(sender)
@@ -115,9 +119,11 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.days < 1:
         parser.error("keep at least one day")
+    secret.keep_to_this_user()
     logs.guard()
     logs.write()
-    journals: dict[str, Journal] = {name: SqlJournal(name) for name in (WebInput.name(), *(c.name() for c in CHANNELS))}
+    names = (WebInput.name(), RestInput.name(), *(channel.name() for channel in CHANNELS))
+    journals: dict[str, Journal] = {name: SqlJournal(name) for name in names}
     try:
         store = tracker_store(Path(os.environ.get("IL2_ENDPOINTS", "endpoints.yml")))
         logs.a_patient_is_heard()

@@ -1,6 +1,6 @@
 """``python -m bot.runtime.serve``: the action server and the Rasa server under one supervisor.
 
-Starts both, prints the URL once a real message has been answered, starts a process again that ends, and stops
+Starts both, prints the URL once a real message has been answered, starts a process again that ends or hangs, and stops
 everything on Ctrl-C or SIGTERM.
 """
 
@@ -29,6 +29,11 @@ START_LIMIT = 120.0
 """Seconds a process may take until it is ready."""
 STOP_LIMIT = 20.0
 """Seconds a process gets to end by itself; it finishes messages in flight."""
+LOOK, LOOK_LIMIT = 1.0, 4.0
+"""Seconds between two looks whether a process still answers, and that one look may take."""
+SILENT = 8.0
+"""Seconds without an answer after which a process hangs: two looks at least, and far more than an event loop stands
+still under load. One that refuses connections may be ending by itself and gets :data:`STOP_LIMIT`."""
 FIRST_WAIT, LAST_WAIT = 0.5, 30.0
 """Seconds before a process that ended is started again, doubled at each end in a row."""
 STEADY = 20.0
@@ -54,6 +59,8 @@ class Service:
     health: str
     environment: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
+    live: str = ""
+    """What answers at once while its event loop turns; a process without it is never taken to hang."""
 
     @property
     def log(self) -> Path:
@@ -74,12 +81,16 @@ class Service:
             )
 
     async def keep(self) -> None:
-        """Start the process again whenever it ends."""
+        """Start the process again whenever it ends, and end one that hangs."""
         wait = FIRST_WAIT
         while True:
             assert self.process is not None
             began = time.monotonic()
-            code = await self.process.wait()
+            watching = asyncio.ensure_future(self._watch())
+            try:
+                code = await self.process.wait()
+            finally:
+                watching.cancel()
             wait = FIRST_WAIT if time.monotonic() - began > STEADY else min(wait * 2, LAST_WAIT)
             print(f"· the {self.name} ended with code {code}; starting it again", flush=True)
             await asyncio.sleep(wait)
@@ -87,6 +98,30 @@ class Service:
                 await self.start()
             except OSError as error:
                 print(f"· the {self.name} could not be started ({error.strerror}); trying again", flush=True)
+
+    async def _watch(self) -> None:
+        """End the process once it has not answered for too long; before its first answer it is starting."""
+        if not self.live:
+            return
+        heard, patience, missed = time.monotonic(), START_LIMIT, 0
+        # A connection of its own for each look: a process that stands still keeps those that it has.
+        connector = aiohttp.TCPConnector(force_close=True)
+        timeout = aiohttp.ClientTimeout(total=LOOK_LIMIT)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            while True:
+                closed = False
+                try:
+                    async with session.get(self.live):
+                        heard, patience, missed = time.monotonic(), SILENT, 0
+                except (aiohttp.ClientError, TimeoutError) as error:
+                    missed, closed = missed + 1, not isinstance(error, TimeoutError)
+                limit = max(patience, STOP_LIMIT) if closed else patience
+                # Counted as well as timed: while this process itself stood still nobody was asked.
+                if missed > 1 and time.monotonic() - heard > limit:
+                    print(f"· the {self.name} does not answer any more; ending it", flush=True)
+                    self._signal(signal.SIGKILL)
+                    return
+                await asyncio.sleep(LOOK)
 
     async def stop(self) -> None:
         """Ask the process to end, then end it and whatever it started."""
@@ -218,6 +253,7 @@ def services(host: str, port: int, model: Path) -> list[Service]:
         [python, "-m", "bot.runtime.actions", str(action_port)],
         f"http://127.0.0.1:{action_port}/health",
         shared,
+        live=f"http://127.0.0.1:{action_port}/health",
     )
     rasa_environment = {
         **shared,
@@ -231,7 +267,8 @@ def services(host: str, port: int, model: Path) -> list[Service]:
     origins = clinics.load().origins
     command += ["--cors", *origins] if origins else []
     probe = "127.0.0.1" if host == "0.0.0.0" else host
-    return [actions, Service("Rasa server", command, f"http://{probe}:{port}/health", rasa_environment)]
+    here = f"http://{probe}:{port}/health"
+    return [actions, Service("Rasa server", command, here, rasa_environment, live=f"{here}/live")]
 
 
 def team_page() -> list[Service]:
@@ -241,7 +278,8 @@ def team_page() -> list[Service]:
     port = port_number("TEAM_PORT", os.environ.get("TEAM_PORT", "5006"))
     command = [sys.executable, "-m", "bot.team", str(port)]
     quiet = {"SQLALCHEMY_SILENCE_UBER_WARNING": "1", "PYTHONWARNINGS": "ignore"}
-    return [Service("team page", command, f"http://127.0.0.1:{port}/team/health", quiet)]
+    health = f"http://127.0.0.1:{port}/team/health"
+    return [Service("team page", command, health, quiet, live=health)]
 
 
 async def serve() -> None:
@@ -290,7 +328,7 @@ async def serve() -> None:
 
 def main() -> int:
     """Serve until told to stop."""
-    os.umask(0o077)  # what is kept of patients is for this user alone
+    secret.keep_to_this_user()
     try:
         asyncio.run(serve())
     except (ServeError, guards.Refused, clinics.ClinicError) as error:

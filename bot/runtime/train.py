@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -109,17 +110,22 @@ def learn(target: Path, log: Path = LOG) -> None:
     from rasa.engine.runner.dask import DaskGraphRunner
     from rasa.engine.storage.local_model_storage import LocalModelStorage
     from rasa.shared.data import TrainingType
-    from rasa.shared.importers.importer import ResponsesSyncImporter
 
-    from bot.importer import CompanionImporter
+    from bot.importer import AnswersImporter, CompanionImporter
+    from bot.nlu.domain import with_json_domain
     from bot.runtime.progress import Progress
 
     with _printing_to(log) as terminal, tempfile.TemporaryDirectory() as scratch:
         # Rasa would wrap this importer twice more, for end-to-end stories, and copy all sentences seven times.
-        importer = ResponsesSyncImporter(CompanionImporter("config.yml", "domain.yml", list(TRAINING_DATA)))
+        importer = AnswersImporter(CompanionImporter("config.yml", "domain.yml", list(TRAINING_DATA)))
         config, domain = importer.get_config(), importer.get_domain()
         recipe = Recipe.recipe_for_name(config.get("recipe"))
         graph = recipe.graph_config_for_recipe(config, {}, training_type=TrainingType.BOTH, is_finetuning=False)
+        graph = replace(
+            graph,
+            train_schema=with_json_domain(graph.train_schema),
+            predict_schema=with_json_domain(graph.predict_schema),
+        )
         validation.validate(graph)
         storage = LocalModelStorage(Path(scratch))
         context = ExecutionContext(graph.train_schema)

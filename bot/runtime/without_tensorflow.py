@@ -41,6 +41,9 @@ PACKAGES = TENSORFLOW | {
     "skops",
 }
 
+AT_A_TERMINAL = frozenset({"prompt_toolkit", "questionary", "spacy.cli"})
+"""What asks people at a terminal and what runs spaCy's commands: the server never does, and they cost half a second."""
+
 
 class PackageMissing(ImportError):
     """A part of Rasa was used that needs a package which is not there."""
@@ -78,10 +81,14 @@ class _Module(types.ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def __init__(self, hidden: frozenset[str]) -> None:
+        self._hidden = hidden
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname.partition(".")[0] in PACKAGES:
+        parts = fullname.split(".")
+        if parts[0] in self._hidden or ".".join(parts[:2]) in self._hidden:
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         return None
 
@@ -99,10 +106,10 @@ def install(serving: bool = False) -> None:
         serving: also hide the packages that are installed.
     """
     if serving:
-        sys.meta_path.insert(0, _Finder())
+        sys.meta_path.insert(0, _Finder(PACKAGES | AT_A_TERMINAL))
     elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         # Last in line: an installed package still wins.
-        sys.meta_path.append(_Finder())
+        sys.meta_path.append(_Finder(PACKAGES))
 
     import packaging.version
 

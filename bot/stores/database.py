@@ -112,6 +112,26 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA secure_delete=ON")
 
 
+_opened: dict[str, Engine] = {}
+_opening = threading.Lock()
+
+
+def opened(address: str, part: Part) -> Engine:
+    """The engine of an address with its part of the tables in order, for calls from a thread; one for each address."""
+    with _opening:
+        if address not in _opened:
+            _opened[address] = engine(address)
+        made = _opened[address]
+    part.ensure(made)
+    return made
+
+
+def checkpoint(db: Connection) -> None:
+    """Have SQLite write its log back, so that deleted words are not left in it."""
+    if db.dialect.name == "sqlite":
+        db.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
 class Database:
     """A database with its part of the tables, asked from the event loop without holding it."""
 

@@ -7,6 +7,7 @@ import os
 import sys
 
 from bot import clinic as clinics
+from bot import secret
 from bot.team.people import TeamError, door
 from bot.team.site import create_app
 
@@ -15,6 +16,7 @@ HOST = os.environ.get("TEAM_HOST", "127.0.0.1")
 
 def main() -> None:
     """Serve the page until stopped."""
+    secret.keep_to_this_user()
     logging.basicConfig(level=logging.WARNING)
     try:
         app = create_app(door(), clinics.load())

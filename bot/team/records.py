@@ -19,7 +19,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot import database, secret
+from bot import secret
+from bot.stores import database
+from bot.stores.schema import Part
 from bot.unanswered import address
 
 TRIES = 50
@@ -127,6 +129,13 @@ for _statement in ("UPDATE", "DELETE"):
     )
 
 
+def _make(db: Connection) -> None:
+    _meta.create_all(db)
+
+
+TABLES = Part("team", (_make,))
+
+
 def key_of(conversation: str, message_id: str) -> str:
     """The name of an escalation in addresses and in the audit log, whatever database the outbox is in."""
     return hashlib.sha256(f"{conversation}\n{message_id}".encode()).hexdigest()[:20]
@@ -140,7 +149,7 @@ class Records:
         self._address = where or address()
 
     def _begin(self) -> Any:
-        return database.engine(self._address, _meta).begin()
+        return database.opened(self._address, TABLES).begin()
 
     # -- what became of an escalation --------------------------------------------------------------
 

@@ -22,6 +22,8 @@ from bot.channels.journal import Claim, Option, SqlJournal
 from bot.escalations import Escalation, Outbox
 from bot.runtime import migrate
 from bot.stores.tracker import SqlTrackers
+from bot.team.records import Records
+from bot.unanswered import Unanswered
 from tests.cluster.conftest import make_database
 
 DOCUMENT = Path("docs/operations.md")
@@ -153,7 +155,9 @@ def test_workers_that_start_at_once_make_the_tables_together(postgres: str) -> N
     assert asyncio.run(start()) == [None] * 4
 
 
-def test_a_worker_without_the_right_to_make_tables_runs_on_migrated_ones(postgres: str) -> None:
+def test_a_worker_without_the_right_to_make_tables_runs_on_migrated_ones(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     migrate.migrate([(part, postgres) for part, _ in migrate.addresses()])
     role = f"il2_worker_{uuid.uuid4().hex[:8]}"
     admin = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
@@ -167,6 +171,9 @@ def test_a_worker_without_the_right_to_make_tables_runs_on_migrated_ones(postgre
         address = sa.engine.make_url(postgres).set(username=role, password=None).render_as_string(False)
         asyncio.run(fill(address, address, address))
         assert escalations.Outbox(address).counts() == {"pending": 1}
+        monkeypatch.setenv("IL2_SECRET", "secret of the tests")
+        Records(address).note("anna", "clinician", "saw")
+        Unanswered(address).keep("hash", "web", "out_of_scope", "kiwi")
         with pytest.raises(sa.exc.ProgrammingError):
             sa.create_engine(address).execute("CREATE TABLE intruder (id int)")
     finally:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -224,6 +225,14 @@ def test_what_is_internal_is_not_there(cluster: Running, path: str) -> None:
     assert answer.json()["status"] == "error"
 
 
+def test_what_the_cluster_writes_is_for_its_user_alone_but_for_what_nginx_reads(cluster: Running) -> None:
+    """The state names the databases with their passwords, and this process has not narrowed anything itself."""
+    files = {file.relative_to(cluster.folder): file for file in cluster.folder.rglob("*") if file.is_file()}
+    open_to_others = {str(name) for name, file in files.items() if stat.S_IMODE(file.stat().st_mode) & 0o077}
+    assert open_to_others == {"nginx.conf", "unavailable.json", "extra/actions.conf"}
+    assert {"state.json", "log/rasa-1.log"} <= set(map(str, files))
+
+
 def test_the_log_of_the_database_gets_no_statements(cluster: Running) -> None:
     assert cluster.rows("SHOW log_min_error_statement") == [("panic",)]
     assert cluster.rows("SHOW log_error_verbosity") == [("terse",)]
@@ -242,16 +251,69 @@ def test_the_log_of_nginx_holds_no_dates_and_no_address(cluster: Running) -> Non
     assert "2031-05-17" not in written
 
 
-def test_while_a_worker_hangs_the_other_one_answers(cluster: Running) -> None:
-    patient, victim = Patient(cluster.url), cluster.pids("rasa")[1]
+def test_while_a_worker_hangs_the_other_one_answers_and_it_is_started_again(cluster: Running) -> None:
+    patients, before = [Patient(cluster.url) for _ in range(2)], cluster.pids("rasa")
+    victim, began = before[1], time.monotonic()
     os.kill(victim, signal.SIGSTOP)
-    try:
-        for _ in range(3):
-            patient.say("how long is one infusion?")
-    finally:
-        os.kill(victim, signal.SIGCONT)
-    assert patient.longest < 10
-    patient.check()
+    while cluster.pids("rasa") == before:
+        for patient in patients:
+            assert any("answer" in one for one in patient.say("how long is one infusion?"))
+        assert time.monotonic() - began < 30
+        time.sleep(1)  # a conversation may say only so much in a minute
+    _until(lambda: not Path(f"/proc/{victim}").exists())
+    (new,) = set(cluster.pids("rasa")) - set(before)
+    port = next(process["port"] for process in cluster.state["processes"] if process["pid"] == new)
+
+    def ready() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=20).status_code == 200
+        return False
+
+    _until(ready, 60)
+    for patient in patients:
+        patient.say("how long is one infusion?")
+        assert patient.longest < 10
+        patient.check()
+    # What the one that hung had taken was handed on and run once: in the conversations as well as in the journal.
+    for patient in patients:
+        for event in patient.sent:
+            assert len(cluster.rows(f"SELECT 1 FROM conversation_events WHERE data LIKE '%web-{event}%'"
+                                    " AND type = 'user'")) == 1  # fmt: skip
+
+
+def test_an_action_server_that_hangs_is_started_again(cluster: Running) -> None:
+    before = cluster.pids("actions")
+    os.kill(before[0], signal.SIGSTOP)
+    _until(lambda: before[0] not in cluster.pids("actions"), 30)
+    assert "escalation" in Patient(cluster.url).say("my chest hurts")[0]
+
+
+def test_a_message_of_rest_is_not_given_to_a_second_worker(cluster: Running) -> None:
+    """It has no id for nginx to know it by: once sent it is run at most once, and who asked is told whom to call."""
+    before, marker = cluster.pids("rasa"), f"rest-{uuid.uuid4().hex[:8]}"
+    os.kill(before[0], signal.SIGSTOP)
+    answers = []
+
+    def ask(number: int) -> None:
+        body = {"sender": f"{marker}-{number}", "message": "how long is one infusion?"}
+        answers.append(httpx.post(f"{cluster.url}/webhooks/rest/webhook", json=body, timeout=30))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    codes = [answer.status_code for answer in answers]
+    assert set(codes) == {200, 503}
+    assert all("contact" in answer.json() for answer in answers if answer.status_code == 503)
+    _until(lambda: before[0] not in cluster.pids("rasa"), 30)
+    time.sleep(1)
+    turns = cluster.rows(
+        f"SELECT conversation, count(*) FROM conversation_events WHERE conversation LIKE '{marker}%'"
+        " AND type = 'user' GROUP BY 1"
+    )
+    assert {count for _, count in turns} == {1}
+    assert len(turns) == codes.count(200)
 
 
 def test_a_worker_that_is_killed_loses_no_message(cluster: Running) -> None:
@@ -273,6 +335,34 @@ def test_a_worker_that_is_killed_loses_no_message(cluster: Running) -> None:
         assert patient.longest < 10
         patient.check()
     _until(lambda: victim not in cluster.pids("rasa"))
+
+
+def test_a_message_of_rest_that_has_an_id_is_answered_once_though_its_worker_is_killed(cluster: Running) -> None:
+    event, answers = uuid.uuid4().hex, []
+
+    def ask(number: int) -> None:
+        body = {"sender": f"{event}-{number}", "message": "how long is one infusion?", "message_id": event}
+        while len(answers) < 2 * (number + 1):
+            with contextlib.suppress(httpx.TransportError):
+                answer = httpx.post(f"{cluster.url}/webhooks/rest/webhook", json=body, timeout=20)
+                if answer.status_code == 200:
+                    answers.append(answer.json())
+
+    for number in range(2):
+        victim = cluster.pids("rasa")[number]
+        thread = threading.Thread(target=ask, args=(number,))
+        thread.start()
+        time.sleep(0.02 * number)
+        os.kill(victim, signal.SIGKILL)
+        thread.join()
+        assert answers[-1] == answers[-2]
+        assert any("answer" in part.get("custom", {}) for part in answers[-1])
+        _until(lambda victim=victim: victim not in cluster.pids("rasa"))
+    turns = cluster.rows(
+        f"SELECT conversation, count(*) FROM conversation_events WHERE data LIKE '%rest-{event}%' AND type = 'user'"
+        " GROUP BY 1"
+    )
+    assert sorted(turns) == [(f"{event}-{number}", 1) for number in range(2)]
 
 
 def test_a_switch_of_the_workers_costs_no_answer(cluster: Running) -> None:

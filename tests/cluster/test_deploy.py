@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from bot import clinic as clinics
-from bot.runtime import cluster, front, setup
+from bot import metrics
+from bot.runtime import cluster, front, migrate, setup
+from bot.runtime.serve import free_port
 
 DEPLOY = Path("deploy")
 KUBERNETES = DEPLOY / "kubernetes"
@@ -75,6 +81,15 @@ def test_the_files_are_valid(part: str) -> None:
     ("part", "file", "right", "wrong"),
     [
         ("kubernetes", "kubernetes/rasa.yaml", "terminationGracePeriodSeconds: 45", "terminationGraceSeconds: 45"),
+        ("kubernetes", "kubernetes/rasa.yaml", "targetPort: metrics", "targetPort: metric"),
+        ("kubernetes", "kubernetes/rasa.yaml", "path: /health/live, port: http", "path: /health/live, port: https"),
+        ("kubernetes", "kubernetes/network.yaml", "port: 9105", "port: 9106"),
+        (
+            "kubernetes",
+            "kubernetes/network.yaml",
+            "from: [{ podSelector: { matchLabels: { app: nginx } } }]",
+            "from: []",
+        ),
         ("compose", "compose.yaml", "cap_drop: [ALL]", "cap_drops: [ALL]"),
         ("docker", "Dockerfile", "FROM python:3.11-slim-bookworm\n", "FROM python\n"),
     ],
@@ -128,6 +143,8 @@ def test_services_budgets_and_policies_speak_of_pods_that_are_there() -> None:
     assert set(labels) == {"rasa", "actions", "nginx", *JOBS}
     text = "\n".join(file.read_text(encoding="utf-8") for file in KUBERNETES.glob("*.yaml"))
     assert set(re.findall(r"\{ app: (\w+) \}", text)) == set(labels.values())
+    ours = {"kubernetes.io/metadata.name", "app.kubernetes.io/name", "k8s-app", "app"}
+    assert {name for one in OBJECTS if one["kind"] == "NetworkPolicy" for name in _labels(one["spec"])} <= ours
     scaled = [one for one in OBJECTS if one["kind"] == "HorizontalPodAutoscaler"]
     assert [one["spec"]["scaleTargetRef"]["name"] for one in scaled] == ["rasa"]
     assert {one["metadata"]["name"] for one in OBJECTS if one["kind"] == "PodDisruptionBudget"} == {
@@ -135,11 +152,107 @@ def test_services_budgets_and_policies_speak_of_pods_that_are_there() -> None:
     }  # fmt: skip
 
 
+def _labels(spec: Any) -> Iterator[str]:
+    """The labels that a policy goes by."""
+    if isinstance(spec, list):
+        for part in spec:
+            yield from _labels(part)
+    elif isinstance(spec, dict):
+        yield from spec.get("matchLabels", {})
+        for part in spec.values():
+            yield from _labels(part)
+
+
+def _fits(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
+    return selector is not None and selector.get("matchLabels", {}).items() <= labels.items()
+
+
+def lets_in(pod: str, port: int, caller: dict[str, str], namespace: str = "il2") -> bool:
+    """Whether the network policies let a caller reach a port of our pods, as Kubernetes reads them."""
+    rules = [
+        rule
+        for one in OBJECTS
+        if one["kind"] == "NetworkPolicy" and _fits(one["spec"]["podSelector"], {"app": pod})
+        for rule in one["spec"].get("ingress", [])
+        if port in [opened["port"] for opened in rule["ports"]]
+    ]
+    spaces = {"kubernetes.io/metadata.name": namespace}
+    for rule in rules:
+        for peer in rule.get("from", [{"namespaceSelector": {}}]):
+            there = _fits(peer["namespaceSelector"], spaces) if "namespaceSelector" in peer else namespace == "il2"
+            if there and _fits(peer.get("podSelector", {}), caller):
+                return True
+    return False
+
+
+PROMETHEUS = {"app.kubernetes.io/name": "prometheus"}
+
+
+@pytest.mark.parametrize(
+    ("port", "caller", "namespace", "let"),
+    [
+        (9105, PROMETHEUS, "monitoring", True),
+        (9105, {"app.kubernetes.io/name": "grafana"}, "monitoring", False),
+        (9105, PROMETHEUS, "default", False),
+        (9105, PROMETHEUS, "il2", False),
+        (9105, {"app": "nginx"}, "il2", False),
+        (9105, {"app": "actions"}, "il2", False),
+        (9105, {"app": "rasa"}, "il2", False),
+        (5005, PROMETHEUS, "monitoring", False),
+        (5005, {"app": "nginx"}, "il2", True),
+        (5005, {"app": "nginx"}, "default", False),
+        (5005, {"app": "actions"}, "il2", False),
+    ],
+)
+def test_prometheus_alone_reads_the_figures_and_reads_nothing_else(
+    port: int, caller: dict[str, str], namespace: str, let: bool
+) -> None:
+    assert lets_in("rasa", port, caller, namespace) is let
+    assert not lets_in("actions", port, caller, namespace)
+
+
+def _rasa() -> dict[str, Any]:
+    (container,) = next(pod for name, pod in pods() if name == "rasa")["containers"]
+    return dict(container)
+
+
+def test_a_worker_lives_while_it_answers_at_all_and_is_ready_while_it_answers_a_question() -> None:
+    paths = {probe: _rasa()[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
+    assert paths == {"startup": "/health/live", "readiness": "/health/ready", "liveness": "/health/live"}
+    assert "/health/ready'" in (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_the_figures_are_served_where_prometheus_looks() -> None:
+    container = _rasa()
+    told = {variable["name"]: variable.get("value") for variable in container["env"]}
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert (told[metrics.HOST], told[metrics.PORT]) == ("0.0.0.0", str(ports["metrics"]))
+    (service,) = [one for one in OBJECTS if one["kind"] == "Service" and one["metadata"]["name"] == "rasa"]
+    assert {port["name"]: port["targetPort"] for port in service["spec"]["ports"]} == {
+        "http": "http", "metrics": "metrics",
+    }  # fmt: skip
+    for name in ("rasa-1", "rasa-2"):
+        environment = COMPOSE["services"][name]["environment"]
+        assert (environment[metrics.HOST], environment[metrics.PORT]) == ("0.0.0.0", str(ports["metrics"]))
+
+
+def test_the_migration_knows_where_every_part_is() -> None:
+    """On a read-only disk it could not make the embedded default's files."""
+    (job,) = next(pod for name, pod in pods() if name == "migrate")["containers"]
+    there = {variable["name"] for variable in job["env"]}
+    assert {"DATABASE_URL", "IL2_JOURNAL", "IL2_OUTBOX", "IL2_TEAM_DB"} <= there
+    assert there <= {*COMPOSE["services"]["migrate"]["environment"]}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in there:
+            patch.setenv(name, "postgresql://shared/il2")
+        assert {address for _, address in migrate.addresses()} == {"postgresql://shared/il2"}
+
+
 def test_an_old_worker_goes_only_after_a_new_one_has_answered() -> None:
     (rasa,) = [one for one in OBJECTS if one["kind"] == "Deployment" and one["metadata"]["name"] == "rasa"]
     assert rasa["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     (container,) = rasa["spec"]["template"]["spec"]["containers"]
-    assert container["readinessProbe"]["httpGet"]["path"] == "/health"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     assert container["livenessProbe"]["httpGet"]["path"] != "/health"
     drain = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert rasa["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= drain + 15 + 10
@@ -171,6 +284,14 @@ def test_the_shared_parts_are_not_reached_from_outside() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     for name in ("postgres", "redis", "rabbitmq"):
         assert COMPOSE["services"][name]["networks"] == ["inside"]
+
+
+def test_the_figures_stay_on_a_network_of_their_own() -> None:
+    assert COMPOSE["networks"]["metrics"] == {"internal": True}
+    there = {name for name, service in COMPOSE["services"].items() if "metrics" in service["networks"]}
+    assert there == {"rasa-1", "rasa-2"}
+    assert not any("9105" in str(port) for service in COMPOSE["services"].values() for port in service.get("ports", []))
+    assert "9105" not in (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
 
 
 def test_the_log_of_the_database_gets_no_statements() -> None:
@@ -219,6 +340,45 @@ def test_the_endpoints_use_only_variables_that_both_set() -> None:
 
 
 # -- nginx -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_nginx_as_another_user_can_say_whom_to_call() -> None:
+    nginx = front.find()
+    if nginx is None:
+        pytest.skip(front.HOW)
+    # Not pytest's own folder, which is for this user alone.
+    folder, port = Path(tempfile.mkdtemp(prefix="il2-nginx-")), free_port()
+    folder.chmod(0o711)
+    told = {
+        "IL2_RASA_SERVERS": f"server 127.0.0.1:{free_port()};",
+        "IL2_ACTION_SERVERS": f"server 127.0.0.1:{free_port()};",
+        "IL2_ACTIONS_LISTEN": f"127.0.0.1:{free_port()}", "IL2_NGINX_LISTEN": f"127.0.0.1:{port}",
+        "IL2_NGINX_LOG": "/dev/null", "IL2_NGINX_TLS": str(folder / "tls"),
+    }  # fmt: skip
+    write = "from bot import secret; secret.keep_to_this_user(); from bot.runtime import front; front.main()"
+    try:
+        subprocess.run(
+            [sys.executable, "-c", write, str(folder), "--all"], env={**os.environ, **told}, check=True, umask=0o077
+        )
+        command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off; user nobody nogroup;"]
+        with subprocess.Popen(command) as process:
+            try:
+                limit = time.monotonic() + 10
+                while True:
+                    try:
+                        body = {"sender": "anna", "message": "x" * 15_000}
+                        answer = httpx.post(f"http://127.0.0.1:{port}/webhooks/rest/webhook", json=body)
+                        break
+                    except httpx.TransportError:
+                        assert time.monotonic() < limit
+                        time.sleep(0.1)
+            finally:
+                process.terminate()
+        assert answer.status_code == 503
+        assert answer.json()["contact"]["emergency"]
+    finally:
+        shutil.rmtree(folder)
 
 
 def values(source: str) -> dict[str, str]:

@@ -391,6 +391,22 @@ async def f21_worker(world: World) -> None:
     await world.heal()
 
 
+async def f21_hung(world: World) -> None:
+    """A worker stands still and would for ever: somebody has to start it again."""
+    system = _cluster(world)
+    await world.talk(4, 3)
+    asker, victim = await _known(world), system.rasa()[0]
+    async with world.fault():
+        with stopped(victim):
+            replaced, _ = await asyncio.gather(until(lambda: not alive(victim), 30), _asks(world, asker))
+        world.bit(True, "one worker frozen for good (SIGSTOP)")
+    if not replaced:
+        world.fail("I7 frozen: a worker that hung was not started again within 30 s")
+    if not await until(lambda: len(system.rasa()) == 2 and system.ready(), 60):
+        world.fail("I7 down: there were not two workers again")
+    await world.heal()
+
+
 SLOWER = Limits(1.0, 10.0)
 
 
@@ -417,4 +433,5 @@ CLUSTER = [
     _row("F21 Redis", "network to Redis: cut off, +500 ms, reset", "words; nothing lost", f21("redis")),
     _row("F21 PostgreSQL", "network to PostgreSQL: cut off, +500 ms, reset", "words; nothing lost", f21("postgres")),
     _row("F21 worker", "one of two workers does not answer for 10 s", "words; nothing lost", f21_worker),
+    _row("F21 hung", "one of two workers hangs for good", "words; nothing lost; started again", f21_hung),
 ]

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.nlu import evaluate, noise
+from tests.nlu import detectors, evaluate, noise
 from tests.nlu.evaluate import LEVELS, Figure, Outcome
 
 OUT = Path("reports")
@@ -240,6 +240,14 @@ def _figure_rows(figures: Iterable[Figure]) -> list[list[Any]]:
     ]
 
 
+def _detector_rows(report: dict[str, dict[str, Any]]) -> list[list[Any]]:
+    return [
+        [detector, *_figure_rows([Figure(name, right, total)])[0]]
+        for detector, figures in report.items()
+        for name, (right, total) in figures.items()
+    ]
+
+
 def page(report: dict[str, Any], found: list[Outcome]) -> str:
     """The whole page."""
     figures = evaluate.figures(found)
@@ -263,6 +271,9 @@ invented; no patient wrote any. Intervals are 95 % Wilson intervals.</p>
 <h2>Figures</h2>{_table(["figure", "right", "share", "interval"], _figure_rows(figures))}
 <h2>Red flags: wanted level (rows) and given level</h2>
 {_table(["wanted", *LEVELS], [[wanted, *row.values()] for wanted, row in report["levels"].items()])}
+<h2>Red flags: each detector alone</h2><p>Sentences without earlier messages. Both are weighed into one level
+(docs/decisions/0007-two-detectors.md); each misses what the other finds.</p>
+{_table(["detector", "figure", "right", "share", "interval"], _detector_rows(report["detectors"]))}
 <h2>Questions by topic</h2>{_table(["topic", "right", "share", "interval"], _figure_rows(by_topic(found)))}
 <h2>Answers that were missed</h2>{_table(["answer", "right", "share", "interval"], _figure_rows(weak))}
 <h2>Confusions</h2>{_table(["wanted", "given", "times", "sentences"], pairs)}
@@ -295,6 +306,10 @@ async def measure(agent: Any, kind: str) -> tuple[dict[str, Any], list[Outcome]]
         },
         "answers": {f.name: [f.right, f.total] for f in by_answer(found)},
         "levels": levels(found),
+        "detectors": {
+            detector: {figure.name: [figure.right, figure.total] for figure in figures}
+            for detector, figures in detectors.table(await detectors.levels(agent, kind)).items()
+        },
         "calibration": rows,
         "calibration_error": error,
         "curve": curve(found),

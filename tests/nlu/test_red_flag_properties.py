@@ -12,7 +12,7 @@ from tests.nlu import evaluate
 from tests.unit.triage.test_properties import DENIALS, REPORTS, UNRELATED
 
 LEVELS = evaluate.LEVELS
-MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Gate:
@@ -41,6 +41,17 @@ def test_an_unrelated_sentence_never_lowers_a_level(gate: Gate, report: str, oth
     alone = gate.level(report)
     assert gate.level(f"{other} {report}") >= alone
     assert gate.level(f"{report.rstrip('.')}. {other}") >= alone
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("report", ["can't poo", "I can't breathe", "cant stop shaking"])
+def test_a_sentence_is_read_alike_alone_and_among_others(gate: Gate, report: str) -> None:
+    """Found by the test above: a short form was cut one way alone, another way in capitals or beside a sentence."""
+    alone = gate.level(report)
+    for other in (report.upper(), report.replace("'", "\u2019"), f"{report}."):
+        assert gate.level(other) == alone, other
+    for other in (f"I live in Leeds. {report}", f"{report}. My daughter drove me here on Tuesday."):
+        assert gate.level(other) >= alone, other
 
 
 @pytest.mark.model

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rasa.shared.nlu.constants import INTENT, INTENT_RESPONSE_KEY, TEXT
 
-from bot.importer import CompanionImporter, ContentError, examples, load_yaml, read_nlu
+from bot.importer import AnswersImporter, CompanionImporter, ContentError, examples, load_yaml, read_nlu
 
 Write = Callable[..., Path]
 
@@ -215,3 +215,27 @@ def test_a_path_may_be_one_file_or_nothing_at_all(write: Write) -> None:
     file = write(GOOD)
     assert len(CompanionImporter(training_data_paths=str(file)).get_nlu_data().training_examples) == 3
     assert CompanionImporter().get_nlu_data().training_examples == []
+
+
+# -- answers in the domain -----------------------------------------------------------------------
+
+
+def _answers(write: Write, domain: str) -> AnswersImporter:
+    write(GOOD)
+    config, file = write("language: en\n", "config.yml"), write(domain, "domain.yml")
+    return AnswersImporter(CompanionImporter(str(config), str(file), [str(file.parent / "data")]))
+
+
+def test_the_answers_stand_in_the_domain_and_no_sentence_is_copied(write: Write) -> None:
+    importer = _answers(write, 'version: "3.1"\nintents: [faq, thanks]\n')
+    assert "utter_faq/wine" in importer.get_domain().responses
+    assert "utter_faq" in importer.get_domain().action_names_or_texts
+    assert importer.get_nlu_data() is importer._importer.get_nlu_data()
+
+
+def test_an_answer_in_the_domain_file_is_refused_with_its_name(write: Write) -> None:
+    domain = (
+        'version: "3.1"\nintents: [{faq: {is_retrieval_intent: true}}]\nresponses: {utter_faq/beer: [{text: No.}]}\n'
+    )
+    with pytest.raises(ContentError, match="utter_faq/beer belongs beside its questions"):
+        _answers(write, domain).get_nlu_data()

@@ -55,6 +55,28 @@ def test_what_holds_no_red_flag_gets_nothing(text: str) -> None:
 def test_the_setting_that_is_heard_stands_in_the_metadata() -> None:
     _, metadata = safety.screen("I am in the hospital and I cannot breathe")
     assert metadata["custom"]["escalation"]["setting"] == "hospital"
+    assert safety.heard("I am in the hospital and I cannot breathe") == "hospital"
+    assert safety.heard("I cannot breathe") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "told"),
+    [
+        ("I cannot breathe", "", "home"),
+        ("I cannot breathe", "home", "home"),
+        ("I cannot breathe", "hospital", "hospital"),
+        ("I am in the hospital and I cannot breathe", "", "hospital"),
+        ("I am in the hospital and I cannot breathe", "home", "hospital"),
+    ],
+)
+def test_the_advice_is_that_of_the_setting(text: str, known: str, told: str) -> None:
+    advice, metadata = safety.screen(text, known)
+    named = known if known and told == known else "hospital" if told == "hospital" else ""
+    assert advice == safety.static("utter_contact_emergency", named)[0]
+    assert ("press your call button" in advice["text"].lower()) == (named != "home")
+    assert ("911" in advice["text"]) == (named != "hospital")
+    assert metadata["custom"]["escalation"]["setting"] == told
+    assert safety.fallback(text, known)[0] == advice
 
 
 @pytest.mark.parametrize("level", [Level.SOON, Level.URGENT, Level.EMERGENCY])

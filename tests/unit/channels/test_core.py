@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 from rasa.core.channels.channel import UserMessage
-from rasa.shared.core.events import BotUttered, Event, UserUttered
+from rasa.shared.core.events import BotUttered, Event, SlotSet, UserUttered
+from rasa.shared.core.slots import CategoricalSlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot import safety
 from bot.channels import core
 from bot.channels.core import Core
 from bot.escalations import Escalation, Outbox, conversation_hash
+from bot.stores import health
+from bot.stores.database import Unavailable
 
 # -- turns -----------------------------------------------------------------------------------------
 
@@ -270,7 +273,7 @@ def test_what_the_patient_was_told_to_call_about_is_recorded_under_the_id_of_the
         seen.append(message.message_id)
         await _escalates(message)
 
-    _turn_with(outbox, handler, "my temperature is 38.6")
+    _turn_with(outbox, handler, "my temperature is 38.6 and i am at home")
     assert outbox.records == [
         Escalation(seen[0], conversation_hash("patient"), "urgent", ("fever",), "test", "home"),
     ]
@@ -568,6 +571,109 @@ def test_a_message_that_comes_again_while_its_turn_waits_joins_it(monkeypatch: p
 
     assert [_texts(replies) for replies in asyncio.run(scene())] == [["done"], ["done"]]
     assert heard == ["m-1"]
+
+
+# -- home or hospital ------------------------------------------------------------------------------
+
+HERE = {name: safety.static("utter_contact_emergency", name)[0]["text"] for name in ("", "home", "hospital")}
+
+
+class _Knows:
+    """An agent whose conversations hold a setting; the store may hang or be away."""
+
+    def __init__(self, setting: str | None, hangs: bool = False, away: bool = False) -> None:
+        self.tracker_store, self._setting, self._hangs, self._away = self, setting, hangs, away
+
+    async def retrieve(self, sender: str) -> DialogueStateTracker:
+        if self._hangs:
+            await asyncio.Event().wait()
+        if self._away:
+            raise Unavailable("conversations")
+        slot = CategoricalSlot("setting", mappings=[], values=["home", "hospital"])
+        return DialogueStateTracker.from_events(sender, [SlotSet("setting", self._setting)], [slot])
+
+
+def _busy(agent: Any, monkeypatch: pytest.MonkeyPatch, before: str = "", outbox: Any = None) -> list[dict[str, Any]]:
+    """What a red flag is told while all lanes are taken."""
+    for name in ("URGENT", "SOON", "DEADLINE", "HELD"):
+        monkeypatch.setattr(core, name, 3600.0)
+
+    async def scene() -> list[dict[str, Any]]:
+        busy = Core(_hang, "test", outbox)
+        busy.agent = agent
+        turns = [asyncio.ensure_future(busy.turn(f"patient {number}", QUESTION)) for number in range(core.LANES)]
+        await asyncio.sleep(0.01)
+        if before:
+            turns.append(asyncio.ensure_future(busy.turn("patient", before)))
+            await asyncio.sleep(0.01)
+        replies = await asyncio.wait_for(busy.turn("patient", RED_FLAG), 1)
+        await asyncio.sleep(0.3)  # the record is made behind the reply's back
+        for turn in turns:
+            turn.cancel()
+        return replies
+
+    return asyncio.run(scene())
+
+
+@pytest.mark.parametrize("setting", ["home", "hospital"])
+def test_a_busy_server_knows_where_the_patient_is(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = _busy(_Knows(setting), monkeypatch)
+    assert _texts(replies) == [HERE[setting]]
+    assert _metadata(replies)["escalation"]["setting"] == setting
+
+
+@pytest.mark.parametrize(
+    ("agent", "before"),
+    [
+        (_Knows(None), ""),
+        (_Knows("hospital", hangs=True), ""),
+        (_Knows("hospital", away=True), ""),
+        (None, ""),
+        (_Knows("hospital"), "they let me go, i am at home now"),  # not understood yet
+    ],
+)
+def test_where_that_cannot_be_had_at_once_the_advice_is_for_both(
+    agent: Any, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _texts(_busy(agent, monkeypatch, before)) == [HERE[""]]
+
+
+def test_what_a_worker_remembers_during_an_outage_may_be_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "states", lambda agent: {"database": "down"})
+    assert _texts(_busy(_Knows("hospital"), monkeypatch)) == [HERE[""]]
+
+
+def test_a_turn_that_hangs_and_one_that_failed_know_it_too() -> None:
+    for handler in (_hang, _fail, _silent):
+        hurt = Core(handler, "test")
+        hurt.agent = _Knows("hospital")
+        assert _texts(asyncio.run(hurt.turn("patient", RED_FLAG)))[0] == HERE["hospital"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "text", "recorded"),
+    [
+        (_Knows(None), RED_FLAG, ""),
+        (_Knows("home"), RED_FLAG, "home"),
+        (_Knows("hospital"), RED_FLAG, "hospital"),
+        (_Knows("home", hangs=True), RED_FLAG, ""),
+        (_Knows(None), f"{RED_FLAG} and i am at home", "home"),
+    ],
+)
+def test_the_care_team_is_never_told_home_where_nothing_is_known(agent: Any, text: str, recorded: str) -> None:
+    """Programs read ``home`` then, as the metadata's contract has it; the record holds nothing, shown as unknown."""
+    outbox = FakeOutbox()
+
+    async def scene() -> list[dict[str, Any]]:
+        failing = Core(_fail, "test", outbox)  # type: ignore[arg-type]
+        failing.agent = agent
+        replies = await failing.turn("patient", text)
+        await asyncio.gather(*failing._running)
+        return replies
+
+    told = _metadata(asyncio.run(scene()))["escalation"]["setting"]
+    assert told == (recorded or "home")
+    assert [record.setting for record in outbox.records] == [recorded]
 
 
 # -- the patient has the conversation deleted in the chat --------------------------------------------

@@ -15,6 +15,14 @@ import pytest
 
 from bot.channels import journal as journals
 from bot.channels.journal import Claim, Event, Option, SqlJournal, UnknownConversation
+from bot.stores import database
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is order, not speed: a busy machine may take its time over a disk."""
+    monkeypatch.setattr(database, "PATIENCE", 60.0)
+    monkeypatch.setattr(database, "LOCKED", 60.0)
 
 
 @pytest.fixture

@@ -16,8 +16,11 @@ from rasa.core.channels.channel import UserMessage
 from sanic import Sanic
 
 from bot import safety
-from bot.channels import core
+from bot.channels import core, once
+from bot.channels.journal import Claim, SqlJournal
+from bot.channels.once import Once
 from bot.channels.rest import RestInput
+from bot.stores.database import Unavailable
 
 URL = "/webhooks/rest/webhook"
 Handler = Callable[[UserMessage], Awaitable[Any]]
@@ -47,6 +50,7 @@ def post(loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call
     monkeypatch.setattr(core, "SOON", 0.05)
     monkeypatch.setattr(core, "DEADLINE", 0.1)
     monkeypatch.setenv("IL2_OUTBOX", str(tmp_path / "escalations.db"))
+    monkeypatch.setenv("IL2_JOURNAL", f"sqlite:///{tmp_path}/journal.db")
     monkeypatch.setenv("IL2_SECRET", "secret of the tests")
 
     def send(*bodies: bytes, handler: Handler = _echo) -> list[Answer]:
@@ -115,6 +119,14 @@ REFUSED = {
     "number as message": (_body(sender="a", message=38.5), 400, "message is missing"),
     "list as message": (_body(sender="a", message=["hi"]), 400, "message is missing"),
     "object as message": (_body(sender="a", message={"text": "hi"}), 400, "message is missing"),
+    "null as message_id": (_body(sender="a", message="hi", message_id=None), 400, "message_id is no id"),
+    "number as message_id": (_body(sender="a", message="hi", message_id=7), 400, "message_id is no id"),
+    "list as message_id": (_body(sender="a", message="hi", message_id=["a"]), 400, "message_id is no id"),
+    "empty message_id": (_body(sender="a", message="hi", message_id=""), 400, "message_id is no id"),
+    "blank message_id": (_body(sender="a", message="hi", message_id="  "), 400, "message_id is no id"),
+    "long message_id": (_body(sender="a", message="hi", message_id="x" * 65), 400, "message_id is over 64"),
+    "NUL in message_id": (_body(sender="a", message="hi", message_id="a\x00"), 400, "message_id holds"),
+    "lone surrogate in message_id": (_body(sender="a", message="hi", message_id="\ud800"), 400, "message_id holds"),
     "5 KB": (_body(sender="a", message="x" * 5000), 413, "over 4096 bytes"),
     "100 KB": (_body(sender="a", message="x" * 100_000), 413, "over 4096 bytes"),
     "5 KB that is no JSON": (b"\xff" * 5000, 413, "over 4096 bytes"),
@@ -189,6 +201,214 @@ def test_the_channel_says_that_it_is_there_and_takes_posts_alone(loopback: Any) 
     assert loopback(_app(_echo), client) == [200, {"status": "ok"}, 405]
 
 
+# -- messages that have an id ----------------------------------------------------------------------
+
+
+class Counting:
+    """Answers each turn with its number."""
+
+    def __init__(self, takes: float = 0.0) -> None:
+        self.turns: list[tuple[str, str | None]] = []
+        self.takes = takes
+
+    async def __call__(self, message: UserMessage) -> None:
+        self.turns.append((message.sender_id, message.message_id))
+        number = len(self.turns)
+        await asyncio.sleep(self.takes)
+        await _echo(UserMessage(f"{message.text} {number}", message.output_channel, message.sender_id))
+
+
+def _named(text: str = "hi", sender: str = "p", message_id: str = "m-1") -> bytes:
+    return _body(sender=sender, message=text, message_id=message_id)
+
+
+def test_a_message_that_is_sent_again_is_answered_once_with_the_same_reply(post: Any) -> None:
+    handler = Counting()
+    first, again, other_text, other_id, elsewhere = post(
+        _named(), _named(), _named("bye"), _named(message_id="m-2"), _named(sender="q"), handler=handler
+    )
+    assert first == (200, "application/json", [{"recipient_id": "p", "text": "You said: hi 1"}])
+    assert again == other_text == first
+    assert [answer[2][0]["text"] for answer in (other_id, elsewhere)] == ["You said: hi 2", "You said: hi 3"]
+    assert handler.turns == [("p", "rest-m-1"), ("p", "rest-m-2"), ("q", "rest-m-1")]
+
+
+def test_without_an_id_each_message_is_one_of_its_own(post: Any) -> None:
+    handler = Counting()
+    answers = post(_body(sender="p", message="hi"), _body(sender="p", message="hi"), handler=handler)
+    assert [replies[0]["text"] for _, _, replies in answers] == ["You said: hi 1", "You said: hi 2"]
+    assert len({message_id for _, message_id in handler.turns}) == 2
+
+
+def test_a_reply_outlives_the_server_and_is_known_to_every_worker(post: Any) -> None:
+    handler = Counting()
+    assert post(_named(), handler=handler) == post(_named(), handler=handler)
+    assert len(handler.turns) == 1
+
+
+def test_any_id_that_is_text_will_do(post: Any) -> None:
+    handler = Counting()
+    names = ["x" * 64, "\u00e4\u4e2d\U0001f600", "a b/c'\"; DROP TABLE events; --"]
+    for name in names:
+        first, again = post(_named(message_id=name), _named(message_id=name), handler=handler)
+        assert first == again
+        assert first[0] == 200
+    assert len(handler.turns) == len(names)
+
+
+def _at_once(app: Sanic, loopback: Any, count: int = 3) -> list[Any]:
+    async def client(session: aiohttp.ClientSession) -> list[Any]:
+        async def one() -> Any:
+            async with session.post(URL, data=_named()) as reply:
+                return await reply.json()
+
+        return await asyncio.gather(*(one() for _ in range(count)))
+
+    replies: list[Any] = loopback(app, client)
+    return replies
+
+
+def test_the_same_message_at_once_has_one_turn(post: Any, loopback: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "DEADLINE", 5.0)
+    handler = Counting(takes=0.2)
+    replies = _at_once(_app(handler), loopback)
+    assert replies == [[{"recipient_id": "p", "text": "You said: hi 1"}]] * 3
+    assert len(handler.turns) == 1
+
+
+def test_two_workers_share_one_turn(tmp_path: Path, post: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "DEADLINE", 5.0)
+    handler = Counting(takes=0.3)
+
+    async def run() -> list[Any]:
+        workers = [Once(core.Core(handler, "rest"), SqlJournal("rest"), "rest") for _ in range(2)]
+        return await asyncio.gather(*(worker.turn("p", "hi", "m-1") for worker in workers))
+
+    first, second = asyncio.run(run())
+    assert first == second == [{"recipient_id": "p", "text": "You said: hi 1"}]
+    assert len(handler.turns) == 1
+
+
+def test_a_message_whose_worker_was_killed_is_run_by_the_retry(post: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(once, "LEASE", 0.3)
+    monkeypatch.setattr(core, "DEADLINE", 5.0)
+
+    async def begin() -> None:
+        journal = SqlJournal("rest")
+        await journal.open("p")
+        assert await journal.accept("p", "m-1", {}) is Claim.NEW
+
+    asyncio.run(begin())
+    handler = Counting()
+    first, again = post(_named(), _named(), handler=handler)
+    assert first == again
+    assert len(handler.turns) == 1
+
+
+def test_a_red_flag_that_another_worker_has_is_told_meanwhile(post: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(once, "HASTE", 0.05)
+
+    async def begin() -> None:
+        journal = SqlJournal("rest")
+        await journal.open("p")
+        await journal.accept("p", "m-1", {})
+
+    asyncio.run(begin())
+    ((status, _, replies),) = post(_named("I cannot breathe"))
+    assert status == 200
+    assert replies[0]["text"] == safety.static("utter_contact_emergency")[0]["text"]
+    assert replies[0]["recipient_id"] == "p"
+
+
+class _Away(SqlJournal):
+    """A journal that raises or hangs."""
+
+    def __init__(self, hangs: bool) -> None:
+        super().__init__("rest")
+        self.hangs = hangs
+
+    async def _do(self, work: Any) -> Any:
+        if self.hangs:
+            await asyncio.Event().wait()
+        raise Unavailable("journal")
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+@pytest.mark.parametrize("text", ["hi", "I cannot breathe"])
+def test_a_message_is_answered_while_the_journal_is_away(
+    post: Any, hangs: bool, text: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = Counting()
+    monkeypatch.setattr(once, "ASK", 3600.0)
+    monkeypatch.setattr(once, "HASTE", 0.2)
+
+    async def run() -> list[Any]:
+        if hangs and text == "hi":
+            monkeypatch.setattr(once, "ASK", 0.1)
+        return await Once(core.Core(handler, "rest"), _Away(hangs), "rest").turn("p", text, "m-1")
+
+    replies = asyncio.run(asyncio.wait_for(run(), 10))
+    if hangs and text != "hi":
+        assert replies[0]["text"] == safety.static("utter_contact_emergency")[0]["text"]
+        assert replies[1]["custom"]["escalation"]["level"] == "emergency"
+    else:
+        assert replies == [{"recipient_id": "p", "text": f"You said: {text} 1"}]
+    assert text not in caplog.text
+
+
+def test_a_red_flag_that_was_told_first_has_its_whole_reply_at_the_next_try(
+    post: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once, "HASTE", 0.05)
+    monkeypatch.setattr(core, "URGENT", 1.0)
+    handler = Counting(takes=0.2)
+
+    async def run() -> list[Any]:
+        worker = Once(core.Core(handler, "rest"), SqlJournal("rest"), "rest")
+        told = await worker.turn("p", "I cannot breathe", "m-1")
+        monkeypatch.setattr(once, "HASTE", 10.0)
+        return [told, await worker.turn("p", "I cannot breathe", "m-1")]
+
+    told, whole = asyncio.run(run())
+    assert told[0]["text"] == safety.static("utter_contact_emergency")[0]["text"]
+    assert whole == [{"recipient_id": "p", "text": "You said: I cannot breathe 1"}]
+    assert len(handler.turns) == 1
+
+
+def test_a_reply_that_could_not_be_kept_is_kept_later(post: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(once, "KEEP_AGAIN", 0.05)
+    handler = Counting()
+
+    class Returning(SqlJournal):
+        calls = 0
+
+        async def finish(self, *arguments: Any, **more: Any) -> bool:
+            self.calls += 1
+            if self.calls == 1:
+                raise Unavailable("journal")
+            return await super().finish(*arguments, **more)
+
+    async def run() -> list[Any]:
+        journal = Returning("rest")
+        said = [await Once(core.Core(handler, "rest"), journal, "rest").turn("p", "hi", "m-1")]
+        while not await journal.history("p", reply_to="m-1"):
+            await asyncio.sleep(0.02)
+        return [*said, await Once(core.Core(handler, "rest"), SqlJournal("rest"), "rest").turn("p", "hi", "m-1")]
+
+    first, second = asyncio.run(asyncio.wait_for(run(), 10))
+    assert first == second
+    assert len(handler.turns) == 1
+
+
+def test_the_journal_of_rest_keeps_no_word_of_the_patient(post: Any, tmp_path: Path) -> None:
+    async def answer(message: UserMessage) -> None:
+        assert message.output_channel is not None
+        await message.output_channel.send_text_message(message.sender_id, "An answer.")
+
+    post(_named("my secret fear"), handler=answer)
+    assert not any(b"secret fear" in file.read_bytes() for file in tmp_path.glob("journal.db*"))
+
+
 def test_a_conversation_is_deleted_by_the_one_who_writes_as_it(
     loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -221,6 +441,7 @@ def test_a_conversation_is_deleted_by_the_one_who_writes_as_it(
 
     app = _app(bot)
     app.ctx.agent = SimpleNamespace(tracker_store=Store(), lock_store=Store())
+    monkeypatch.setenv("IL2_JOURNAL", f"sqlite:///{tmp_path}/journal.db")
     answers = loopback(app, client, started=True)
     assert (
         answers[2]
@@ -231,3 +452,46 @@ def test_a_conversation_is_deleted_by_the_one_who_writes_as_it(
         ]
     )
     assert kept == {"two": "hello"}
+
+
+def test_what_was_kept_for_repeats_goes_with_a_deleted_conversation(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IL2_OUTBOX", str(tmp_path / "escalations.db"))
+    monkeypatch.setenv("IL2_SECRET", "secret of the tests")
+    monkeypatch.setenv("IL2_JOURNAL", f"sqlite:///{tmp_path}/journal.db")
+    turns = []
+
+    class Store:
+        async def delete(self, sender: str) -> None:
+            return None
+
+        @contextlib.asynccontextmanager
+        async def lock(self, sender: str) -> AsyncIterator[None]:
+            yield
+
+    async def bot(message: UserMessage) -> None:
+        assert message.output_channel is not None
+        turns.append(message.text)
+        done = {"custom": {"deletion": "done"}} if message.text == "yes" else {}
+        await message.output_channel.send_response(message.sender_id, {"text": f"Said {message.text}.", **done})
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        for last in ({"message_id": "m-2"}, {}):
+            asked = []
+            for more in (
+                {"message": "canary", "message_id": "m-1"},
+                {"message": "yes", **last},
+                {"message": "yes", **last},
+            ):
+                async with session.post(URL, data=_body(sender="one", **more)) as reply:
+                    asked.append(await reply.json())
+            assert asked[1] == asked[2]
+            assert asked[1][-1]["custom"] == {"deletion": "done"}
+            content = b"".join(file.read_bytes() for file in tmp_path.glob("journal.db*"))
+            assert b"canary" not in content
+
+    app = _app(bot)
+    app.ctx.agent = SimpleNamespace(tracker_store=Store(), lock_store=Store())
+    loopback(app, client, started=True)
+    assert turns == ["canary", "yes", "canary", "yes", "yes"]  # a repeat with an id is no second turn

@@ -39,6 +39,7 @@ def test_two_matches_are_swapped() -> None:
     assert swap("<.>", r"\[.\]")("1 <a> 2 [b] 3") == "1 [b] 2 <a> 3"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "became"),
     [

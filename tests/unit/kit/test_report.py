@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.nlu import compare, evaluate, report
+from tests.nlu import compare, detectors, evaluate, report
 from tests.nlu.evaluate import Outcome
 
 
@@ -64,6 +64,16 @@ def test_levels_are_counted_without_earlier_messages() -> None:
     found = [flag("urgent", "none", right=False), flag("urgent", "urgent"), flag("urgent", "soon", earlier=1)]
     table = report.levels(found)
     assert table["urgent"] == {"none": 1, "soon": 0, "urgent": 1, "emergency": 0}
+
+
+def test_each_detector_is_counted_alone() -> None:
+    said = {detectors.RULES: "urgent", detectors.LEARNT: "none", detectors.BOTH: "emergency"}
+    quiet = dict.fromkeys(said, "none") | {detectors.LEARNT: "soon"}
+    found = [({"level": "emergency", "text": "a"}, said), ({"level": "none", "text": "b"}, quiet)]
+    counted = {name: [figure.right for figure in row] for name, row in detectors.table(found).items()}
+    assert counted == {detectors.RULES: [1, 0, 1], detectors.LEARNT: [0, 0, 0], detectors.BOTH: [1, 1, 1]}
+    lower = [({"level": "emergency", "at_least": "urgent", "text": "a"}, said)]
+    assert all(figures[1].total == 0 for figures in detectors.table(lower).values())
 
 
 def test_the_curve_falls_in_coverage_and_in_what_is_let_through() -> None:
@@ -124,6 +134,7 @@ def test_the_page_is_one_file_with_every_miss_and_no_link() -> None:
         "commit": "abc",
         "python": "3.11",
         "levels": report.levels(FOUND),
+        "detectors": {"wording rules alone": {"emergency or urgent found": [3, 4]}},
         "calibration": rows,
         "calibration_error": error,
         "curve": report.curve(FOUND),

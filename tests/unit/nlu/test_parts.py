@@ -80,6 +80,9 @@ def test_parts_are_pieces_of_the_message_and_none_stands_alone(text: str) -> Non
         "not sure whether to eat",
         "I have a rash and I wonder, should I call",
         "My arm is red. Is it bad",
+        "My wife asks about her ramipril",
+        "dad wants 2 kno if he can shave",
+        "and whoever looks after my teeth",
         "¿dónde?",
     ],
 )
@@ -100,6 +103,7 @@ def test_questions_ask(text: str) -> None:
         "wine",
         "My candy is gone",
         "They told me where it was",
+        "I asked the nurse and she gave me tablets",
     ],
 )
 def test_reports_do_not_ask(text: str) -> None:

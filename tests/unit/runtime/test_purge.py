@@ -111,6 +111,27 @@ def test_what_is_old_is_gone_from_every_byte_and_what_is_young_stays(tmp_path: P
     asyncio.run(scene())
 
 
+def test_old_replies_of_rest_go_and_the_conversation_that_is_still_used_without_ids_stays(tmp_path: Path) -> None:
+    async def scene() -> None:
+        stores = Stores(tmp_path)
+        await stores.fill()
+        rest = SqlJournal("rest", f"sqlite:///{tmp_path}/journal.db")
+        await rest.open("rest-young")
+        await rest.accept("rest-young", "event0", {})
+        reply = {"at": _iso(OLD), "reply_to": "event0", "reply": {"text": "oldreply"}}
+        await rest.finish("rest-young", "event0", [reply])
+        with sqlite3.connect(tmp_path / "journal.db") as db:
+            db.execute("UPDATE conversations SET opened = ?", (OLD,))
+            db.execute("UPDATE events SET since = ?", (OLD,))
+        await purge(30, stores.trackers, {"rest": rest}, stores.outbox, now=NOW)
+        assert not await rest.knows("rest-young")
+        assert await rest.to_forget() == []
+        assert b"oldreply" not in stores.bytes()
+        assert "rest-young" in await stores.trackers.keys()
+
+    asyncio.run(scene())
+
+
 def test_the_command_tells_counts_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

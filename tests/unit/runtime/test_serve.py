@@ -239,6 +239,114 @@ def test_a_killed_process_is_started_again(server: Path, capsys: pytest.CaptureF
     assert _gone(second)
 
 
+def _answered(service: serve.Service) -> int:
+    """The process that answers at this moment, by its own word."""
+    import urllib.request
+
+    return int(urllib.request.urlopen(service.health, timeout=5).read())
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks that come soon and do not wait long."""
+    short = {"LOOK": 0.02, "LOOK_LIMIT": 0.1, "SILENT": 0.4, "STOP_LIMIT": 1.0, "START_LIMIT": 5.0}
+    for name, seconds in short.items():
+        monkeypatch.setattr(serve, name, seconds)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_process_that_hangs_is_ended_and_started_again(server: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    service = _service(server)
+    service.live = service.health
+
+    async def run() -> tuple[int, int]:
+        await service.start()
+        await service.until_ready()
+        first = _pid(service)
+        keeper = asyncio.ensure_future(service.keep())
+        await asyncio.sleep(0.2)
+        os.kill(first, signal.SIGSTOP)
+        began = time.monotonic()
+        while _pid(service) == first:
+            assert time.monotonic() < began + 10
+            await asyncio.sleep(0.01)
+        assert time.monotonic() - began >= serve.SILENT - serve.LOOK_LIMIT
+        await service.until_ready()
+        second = await asyncio.to_thread(_answered, service)
+        keeper.cancel()
+        await service.stop()
+        return first, second
+
+    first, second = asyncio.run(run())
+    assert first != second
+    said = capsys.readouterr().out
+    assert "the small server does not answer any more; ending it" in said
+    assert "the small server ended with code -9; starting it again" in said
+    assert _gone(first)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("live", [True, False])
+def test_a_process_that_stands_still_for_a_moment_or_is_not_watched_is_left_alone(server: Path, live: bool) -> None:
+    service = _service(server)
+    service.live = service.health if live else ""
+
+    async def run() -> tuple[int, int]:
+        await service.start()
+        await service.until_ready()
+        first = _pid(service)
+        keeper = asyncio.ensure_future(service.keep())
+        await asyncio.sleep(0.2)
+        os.kill(first, signal.SIGSTOP)
+        await asyncio.sleep(0.2 if live else 1.0)
+        os.kill(first, signal.SIGCONT)
+        await asyncio.sleep(0.6)
+        second = await asyncio.to_thread(_answered, service)
+        keeper.cancel()
+        await service.stop()
+        return first, second
+
+    first, second = asyncio.run(run())
+    assert first == second
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_process_that_takes_no_connections_has_time_to_end_by_itself(
+    server: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.write_text("import signal; signal.pause()")
+    monkeypatch.setattr(serve, "START_LIMIT", 0.0)
+    service = _service(server)
+    service.live = service.health
+
+    async def run() -> float:
+        await service.start()
+        first, began = _pid(service), time.monotonic()
+        keeper = asyncio.ensure_future(service.keep())
+        while _pid(service) == first:
+            assert time.monotonic() < began + 10
+            await asyncio.sleep(0.01)
+        took = time.monotonic() - began
+        keeper.cancel()
+        await service.stop()
+        return took
+
+    assert asyncio.run(run()) >= serve.STOP_LIMIT
+    assert "does not answer any more" in capsys.readouterr().out
+
+
+def test_all_that_take_calls_are_watched_cheaply(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTION_PORT", "6060")
+    monkeypatch.setenv("IL2_TEAM", "proxy")
+    monkeypatch.setenv("TEAM_PORT", "7007")
+    running = [*serve.services("0.0.0.0", 7000, Path("models/some.tar.gz")), *serve.team_page()]
+    assert [service.live for service in running] == [
+        "http://127.0.0.1:6060/health",
+        "http://127.0.0.1:7000/health/live",
+        "http://127.0.0.1:7007/team/health",
+    ]
+
+
 def test_a_process_that_ends_at_once_is_reported_with_its_last_words(server: Path) -> None:
     server.write_text("import sys; print('Starting'); sys.exit('there is no such file')")
     service = _service(server)

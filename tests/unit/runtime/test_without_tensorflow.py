@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -124,6 +125,20 @@ def test_installing_twice_adds_one_finder() -> None:
     without_tensorflow.install()
     without_tensorflow.install()
     assert len(_finders()) == 1
+
+
+@pytest.mark.usefixtures("imports")
+def test_only_the_server_does_without_what_asks_at_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "questionary"]:
+        del sys.modules[name]
+    (tmp_path / "questionary.py").write_text("REAL = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    without_tensorflow.install()
+    assert importlib.import_module("questionary").REAL is True
+    del sys.modules["questionary"]
+    without_tensorflow.install(serving=True)
+    with pytest.raises(without_tensorflow.PackageMissing, match="questionary"):
+        importlib.import_module("questionary").select("yes?")
 
 
 @pytest.mark.usefixtures("imports")

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import database
+from bot import unanswered
+from bot.runtime import migrate
+from bot.stores import database
+from bot.stores.schema import NewerSchema
 from bot.team import records as module
 from bot.team.records import Records, Status, key_of
+from bot.unanswered import Unanswered
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -62,7 +66,7 @@ def test_lines_of_many_writers_form_one_chain(records: Records) -> None:
 
 def test_the_database_refuses_to_change_or_remove_a_line(records: Records) -> None:
     records.note("anna", "clinician", "saw", "1")
-    engine = database.engine(records._address, module._meta)
+    engine = database.opened(records._address, module.TABLES)
     for statement in ("UPDATE audit SET who = 'eve'", "DELETE FROM audit"):
         with pytest.raises(sa.exc.DBAPIError), engine.begin() as db:
             db.execute(sa.text(statement))
@@ -93,6 +97,60 @@ def test_a_line_that_was_changed_all_the_same_is_found(
         db.execute("DROP TRIGGER audit_no_delete")
         db.execute(tamper)
     assert records.broken() == line
+
+
+OLD = """
+CREATE TABLE audit (seq INTEGER NOT NULL, at FLOAT NOT NULL, who VARCHAR(128) NOT NULL, role VARCHAR(16) NOT NULL,
+    did VARCHAR(32) NOT NULL, what VARCHAR(256) NOT NULL, mac VARCHAR(64) NOT NULL, PRIMARY KEY (seq));
+INSERT INTO audit VALUES(1,1.79539144038590836528e+09,'anna','clinician','saw','1',
+    'de766ca8827af802c189d43c5404ceac1e16bbf3257c5cfdba4500c671fa6c94');
+INSERT INTO audit VALUES(2,1.79539144042497015004e+09,'bob','auditor','exported','',
+    '30b3b634f940a64eba3171362aeea70a21bd58016af908db8c715bd9741c0b2f');
+CREATE TABLE escalation_status (id INTEGER NOT NULL, escalation VARCHAR(64) NOT NULL, status VARCHAR(16) NOT NULL,
+    "by" VARCHAR(128) NOT NULL, at FLOAT NOT NULL, PRIMARY KEY (id));
+INSERT INTO escalation_status VALUES(1,'4f395a2e9ea1c0680348','called back','anna',1.79539144027781224252e+09);
+CREATE TABLE unanswered (id INTEGER NOT NULL, at FLOAT NOT NULL, conversation VARCHAR(64) NOT NULL,
+    channel VARCHAR(32) NOT NULL, reason VARCHAR(64) NOT NULL, text TEXT NOT NULL, label VARCHAR(128),
+    labelled_by VARCHAR(128), PRIMARY KEY (id));
+INSERT INTO unanswered VALUES(1,1790000000.0,'hash','web','out_of_scope','can i eat kiwi?','faq/x','anna');
+CREATE INDEX ix_escalation_status_escalation ON escalation_status (escalation);
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit only grows'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit only grows'); END;
+CREATE INDEX ix_unanswered_conversation ON unanswered (conversation);
+CREATE INDEX ix_unanswered_at ON unanswered (at);
+"""
+"""A file as it was made before its tables had versions."""
+
+
+def test_a_file_from_before_versions_is_taken_over_with_all_that_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IL2_SECRET", "secret of the tests")
+    with sqlite3.connect(tmp_path / "team.db") as db:
+        db.executescript(OLD)
+    address = f"sqlite:///{tmp_path}/team.db"
+    for migrated in ({"team": 1, "questions": 1}, {"team": 0, "questions": 0}):
+        parts = [(part, address) for part in (module.TABLES, unanswered.TABLES)]
+        assert migrate.migrate(parts) == migrated
+    records = Records(address)
+    assert [(line.seq, line.who) for line in records.lines()] == [(2, "bob"), (1, "anna")]
+    assert records.last([key_of("a", "1")])[key_of("a", "1")].status is Status.CALLED_BACK
+    (question,) = Unanswered(address).find()
+    assert (question.text, question.label) == ("can i eat kiwi?", "faq/x")
+    records.note("anna", "clinician", "saw", "2")
+    assert records.broken() is None
+    with sqlite3.connect(tmp_path / "team.db") as db:
+        assert dict(db.execute("SELECT part, version FROM schema_versions")) == {"team": 1, "questions": 1}
+        with pytest.raises(sqlite3.IntegrityError, match="audit only grows"):
+            db.execute("DELETE FROM audit")
+
+
+def test_a_database_of_a_newer_page_is_left_alone(records: Records) -> None:
+    records.note("anna", "clinician", "saw", "1")
+    with database.opened(records._address, module.TABLES).begin() as db:
+        db.execute(sa.text("UPDATE schema_versions SET version = 99 WHERE part = 'team'"))
+    with pytest.raises(NewerSchema):
+        records.lines()
 
 
 def test_a_deletion_is_asked_for_once_and_settled_once(records: Records) -> None:
