@@ -141,6 +141,12 @@ class Outbox:
                 return int(db.execute(sa.select(sa.func.count()).select_from(_records).where(old)).scalar_one())
             return int(db.execute(_records.delete().where(old)).rowcount)
 
+    def remove(self, conversation: str, message_id: str) -> bool:
+        """Remove one escalation whose alert is not on its way; False when there is none such."""
+        this = sa.and_(_records.c.conversation == conversation, _records.c.message_id == message_id)
+        with self._engine.begin() as db:
+            return bool(db.execute(_records.delete().where(this, _records.c.status != "pending")).rowcount)
+
     def deliver(self, targets: Sequence[str], send: Send, now: datetime | None = None) -> int:
         """Send what is due to every target that has not taken it yet; returns how many records are done now.
 

@@ -18,7 +18,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from bot import clinic as clinics
-from bot import conversation, dates
+from bot import conversation, dates, deletion
 from bot.content import FAQ, UTTER, Answer, Catalogue, leaflets
 from bot.conversation import CONTACT_PREFIX, Conversation
 from bot.nlu.language import languages
@@ -125,6 +125,10 @@ class _Turn:
         message: Message = {"text": self._say(str(variant.get("text", "")))}
         if meta.get("referral"):
             message["custom"] = {"referral": {"reason": meta["referral"]}}
+        if meta.get(deletion.KEY):
+            message["custom"] = {deletion.KEY: meta[deletion.KEY]}
+        if meta.get("awaits"):
+            message["asks"] = meta["awaits"]
         asks = meta.get("asks")
         if asks and not (self.talk.setting if asks == "setting" else self.country):
             self._ask(message, asks)

@@ -143,6 +143,10 @@ class Unanswered:
         """Remove the questions of a conversation (its hash); returns how many there were."""
         return self._remove(_table.c.conversation == conversation)
 
+    def remove(self, number: int) -> bool:
+        """Remove one question; False when it is gone already."""
+        return bool(self._remove(_table.c.id == number))
+
     def purge(self, now: float | None = None, kept: timedelta = KEPT, dry: bool = False) -> int:
         """Remove what is older than it may be; returns how many there were (``dry``: only count)."""
         old = _table.c.at < (time.time() if now is None else now) - kept.total_seconds()

@@ -19,7 +19,7 @@ from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.lock_store import LockError
 from rasa.shared.core.events import BotUttered, UserUttered
 
-from bot import metrics, safety, unanswered
+from bot import deletion, metrics, safety, unanswered
 from bot.channels import observe, status
 from bot.channels.erase import erase
 from bot.escalations import Escalation, Outbox, conversation_hash
@@ -59,6 +59,8 @@ class Collector(CollectingOutputChannel):
         self.spoke, self.warned = asyncio.Event(), asyncio.Event()
         self.given_up = False
         """Whether the patient has been told that there is no answer."""
+        self.removed = False
+        """Whether the conversation is gone, as the patient has confirmed in this turn."""
 
     async def _persist_message(self, message: dict[str, Any]) -> None:
         """Note that something was said, and whether it was a red flag's advice."""
@@ -127,8 +129,17 @@ class Lanes:
         self._free.release()
 
 
+def deletion_failed() -> list[Reply]:
+    """What is said where a conversation could not be deleted as the patient has confirmed."""
+    return [*safety.static(deletion.FAILED_TEXT), {"custom": {deletion.KEY: deletion.FAILED}}]
+
+
 def _keeping(sender: str) -> str:
     return f"keeping a question of {sender}"
+
+
+def _deleted(replies: list[Reply]) -> bool:
+    return deletion.done(reply.get("custom") for reply in replies)
 
 
 def to(sender: str, replies: list[Reply]) -> list[Reply]:
@@ -178,7 +189,7 @@ class Core:
         if not text:
             return observe.EMPTY, safety.static("utter_empty_message")
         if again and (told := await self._told_before(sender, message_id)):
-            return observe.ANSWERED, told
+            return observe.ANSWERED, await self._removed_after_all(sender, told) if _deleted(told) else told
         urgent = safety.screen(text) if self._lanes.taken else []
         if self._lanes.waiting >= MOST_WAITING and not urgent:
             return observe.SAFE_REPLY, safety.static("utter_technical")
@@ -205,6 +216,9 @@ class Core:
             collector.given_up = True
             setting = await self._setting(sender, message_id, AT_ONCE) if safety.screen(text) else ""
             return observe.SAFE_REPLY, safety.fallback(text, setting)
+        if _deleted(collector.messages):
+            await asyncio.wait({task}, timeout=max(0.0, DEADLINE - SOON - spent))
+            return observe.ANSWERED, list(collector.messages) if collector.removed else deletion_failed()
         return observe.ANSWERED, list(collector.messages)
 
     async def _setting(self, sender: str, message_id: str, limit: float) -> str:
@@ -247,8 +261,20 @@ class Core:
         Raises:
             NotErasable: when this kind of store cannot remove a conversation.
         """
+        async with self._queue.turn(sender):
+            await self._remove(agent, sender)
+
+    async def _removed_after_all(self, sender: str, told: list[Reply]) -> list[Reply]:
+        """What was told, once the conversation is gone: the worker that told it may have been killed before it was."""
+        removal = self._background(self.forget(self.agent, sender))
+        await asyncio.wait({removal}, timeout=SOON)
+        if removal.done() and removal.exception() is None:
+            return told
+        return deletion_failed()
+
+    async def _remove(self, agent: Any, sender: str) -> None:
+        """See :meth:`forget`; no other turn of the conversation is under way in this process."""
         async with contextlib.AsyncExitStack() as held:
-            await held.enter_async_context(self._queue.turn(sender))
             # Rasa's lock keeps other workers out; one that cannot be had in time must not stop the removal.
             with contextlib.suppress(LockError):
                 await held.enter_async_context(agent.lock_store.lock(sender))
@@ -330,6 +356,10 @@ class Core:
                     return  # it has waited too long to begin
                 message = UserMessage(text, collector, sender, input_channel=self._channel, message_id=message_id)
                 await self._handler(message)
+                # Rasa has stored the turn by now. The next message waits behind it and begins a new conversation.
+                if _deleted(collector.messages) and not collector.given_up:
+                    await self._remove(self.agent, sender)
+                    collector.removed = True
         except Exception as error:  # the text of the error may hold the patient's words
             logger.error("A turn on %s failed: %s.", self._channel, type(error).__name__)
             metrics.ERRORS.labels(self._channel).inc()

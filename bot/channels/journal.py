@@ -90,10 +90,6 @@ class Journal(abc.ABC):
         """Whether the conversation is open."""
 
     @abc.abstractmethod
-    async def used(self, conversation: str) -> float | None:
-        """When the conversation was opened, or the patient last said something in it (Unix time); None: not open."""
-
-    @abc.abstractmethod
     async def accept(
         self,
         conversation: str,
@@ -119,8 +115,13 @@ class Journal(abc.ABC):
         entries: Sequence[Entry] = (),
         options: Sequence[Option] = (),
         parcels: Sequence[dict[str, Any]] = (),
+        anew: bool = False,
     ) -> bool:
-        """Keep the answer to an event, all of it or nothing; False when it was finished by somebody else or deleted."""
+        """Keep the answer to an event, all of it or nothing; False when it was finished by somebody else or deleted.
+
+        ``anew``: the patient has had the conversation deleted by this event. All else that is kept of it goes, but for
+        what was said since and is not answered yet, and for what is on its way to the platform.
+        """
 
     @abc.abstractmethod
     async def history(self, conversation: str, after: int = 0, reply_to: str | None = None) -> list[Entry]:
@@ -174,8 +175,15 @@ class Journal(abc.ABC):
         """Conversation and reason of every message that could not be delivered, oldest first."""
 
     @abc.abstractmethod
-    async def forget(self, conversation: str) -> None:
-        """Remove the conversation, and remember that the rest of the system has to forget it too."""
+    async def forget(self, conversation: str, by: str = "") -> None:
+        """Remove the conversation, and remember that the rest of the system has to forget it too.
+
+        Of the event ``by`` which the patient has asked for it a mark without words stays, see :meth:`ended_by`.
+        """
+
+    @abc.abstractmethod
+    async def ended_by(self, conversation: str, event: str) -> bool:
+        """Whether the conversation is gone, and it was this event by which the patient has had it deleted."""
 
     @abc.abstractmethod
     async def idle(self, before: float) -> list[str]:
@@ -321,13 +329,6 @@ class SqlJournal(Journal):
             lambda db: db.execute(sa.select(row.c.last).where(self._where(row, conversation))).first() is not None
         )
 
-    async def used(self, conversation: str) -> float | None:
-        """See :meth:`Journal.used`."""
-        opened = sa.select(_conversations.c.opened).where(self._where(_conversations, conversation)).scalar_subquery()
-        said = sa.select(sa.func.max(_events.c.since)).where(self._where(_events, conversation)).scalar_subquery()
-        first, last = await self._do(lambda db: db.execute(sa.select(opened, said)).one())
-        return None if first is None else max(float(first), float(last or 0.0))
-
     def _append(self, db: Connection, conversation: str, entries: Sequence[Entry]) -> None:
         """Give each entry the next sequence number; the update first takes the lock that keeps the numbers apart."""
         where = self._where(_conversations, conversation)
@@ -384,6 +385,7 @@ class SqlJournal(Journal):
         entries: Sequence[Entry] = (),
         options: Sequence[Option] = (),
         parcels: Sequence[dict[str, Any]] = (),
+        anew: bool = False,
     ) -> bool:
         """See :meth:`Journal.finish`."""
 
@@ -392,6 +394,8 @@ class SqlJournal(Journal):
             done = _events.update().where(where, ~_events.c.done).values(done=True, payload=None)
             if not db.execute(done).rowcount:
                 return False
+            if anew:
+                self._begin_anew(db, conversation, event)
             self._append(db, conversation, entries)
             self._offer(db, conversation, options)
             for body in parcels:
@@ -399,7 +403,19 @@ class SqlJournal(Journal):
                 db.execute(_parcels.insert().values(self._key(conversation, **row)))
             return True
 
-        return await self._do(work)
+        finished = await self._do(work)
+        if anew:
+            await self._do(checkpoint)
+        return finished
+
+    def _begin_anew(self, db: Connection, conversation: str, event: str) -> None:
+        for table in (_entries, _options, _forgets):
+            db.execute(table.delete().where(self._where(table, conversation)))
+        db.execute(_parcels.delete().where(self._where(_parcels, conversation, state="failed")))
+        answered = self._where(_events, conversation, done=True)
+        db.execute(_events.delete().where(answered, _events.c.event != event))
+        values = {"opened": time.time(), "last": 0, "options": [], "notes": {}}
+        db.execute(_conversations.update().where(self._where(_conversations, conversation)).values(**values))
 
     async def history(self, conversation: str, after: int = 0, reply_to: str | None = None) -> list[Entry]:
         """See :meth:`Journal.history`."""
@@ -513,16 +529,25 @@ class SqlJournal(Journal):
         query = sa.select(table.c.conversation, table.c.reason).where(*where).order_by(table.c.number)
         return [(row.conversation, row.reason) for row in await self._do(lambda db: db.execute(query).all())]
 
-    async def forget(self, conversation: str) -> None:
+    async def forget(self, conversation: str, by: str = "") -> None:
         """See :meth:`Journal.forget`."""
 
         def work(db: Connection) -> None:
-            for table in (_conversations, _entries, _events, _options, _parcels, _forgets):
+            for table in (_conversations, _entries, _options, _parcels, _forgets):
                 db.execute(table.delete().where(self._where(table, conversation)))
+            mark = self._where(_events, conversation, event=by)
+            db.execute(_events.delete().where(self._where(_events, conversation), _events.c.event != by))
+            db.execute(_events.update().where(mark).values(done=True, payload=None))
             db.execute(_forgets.insert().values(self._key(conversation, since=time.time())))
 
         await self._do(work)
         await self._do(checkpoint)
+
+    async def ended_by(self, conversation: str, event: str) -> bool:
+        """See :meth:`Journal.ended_by`."""
+        there = sa.exists().where(self._where(_conversations, conversation))
+        mark = sa.select(_events.c.event).where(self._where(_events, conversation, event=event, done=True), ~there)
+        return await self._do(lambda db: db.execute(mark).first() is not None)
 
     async def idle(self, before: float) -> list[str]:
         """See :meth:`Journal.idle`."""

@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-from bot import safety
+from bot import deletion, safety
 from bot.channels import core as cores
 from bot.channels.core import Core
 from bot.channels.journal import Claim, Journal
@@ -62,6 +62,19 @@ class Once:
         if not running.done() and (urgent := safety.screen(text)):
             return cores.to(sender, urgent)
         return await asyncio.shield(running)
+
+    async def unnamed(self, sender: str, text: str) -> list[Reply]:
+        """The replies to a message without an id; of a conversation that it deletes nothing is kept."""
+        replies = await self._core.turn(sender, text)
+        if not _deleted(replies):
+            return replies
+        try:
+            await asyncio.wait_for(self._journal.forget(sender), ASK)
+            await asyncio.wait_for(self._journal.forgotten(sender), ASK)
+        except Exception as error:
+            logger.error("A conversation on %s could not be removed: %s.", self._channel, type(error).__name__)
+            return cores.to(sender, cores.deletion_failed())
+        return replies
 
     def _over(self, key: Key, turn: asyncio.Task[list[Reply]]) -> None:
         del self._turns[key]
@@ -121,7 +134,8 @@ class Once:
 
     async def _finish(self, key: Key, replies: list[Reply]) -> bool:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return await self._journal.finish(*key, [{"at": at, "reply_to": key[1], "reply": one} for one in replies])
+        entries = [{"at": at, "reply_to": key[1], "reply": one} for one in replies]
+        return await self._journal.finish(*key, entries, anew=_deleted(replies))
 
     async def _keep(self, key: Key, replies: list[Reply], wait: float) -> None:
         while True:
@@ -158,3 +172,7 @@ class Once:
             await asyncio.wait(ending, timeout=KEEP_AGAIN)
         for task in list(self._work):
             task.cancel()
+
+
+def _deleted(replies: list[Reply]) -> bool:
+    return deletion.done(reply.get("custom") for reply in replies)

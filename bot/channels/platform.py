@@ -31,7 +31,7 @@ from bot.channels.checks import MAX_BODY, BadRequest, plain
 from bot.channels.core import Core, Handler, Queue
 from bot.channels.journal import Claim, Journal, Option, Parcel, SqlJournal
 from bot.channels.rates import Rates
-from bot.channels.replies import Said, messages
+from bot.channels.replies import Said, deleted, messages
 from bot.channels.status import State, tell
 from bot.channels.texts import texts
 
@@ -280,8 +280,9 @@ class Platform(InputChannel, abc.ABC):
                     said = messages(safety.fallback(plain(incoming.text)))
                 options = [Option(secrets.token_urlsafe(16), text) for one in said for text in one.buttons]
                 parcels = self._parcels(incoming.address, said, options)
+                sending = [asdict(parcel) for parcel in parcels]
                 finished = await self._journal.finish(
-                    conversation, event, options=options, parcels=[asdict(parcel) for parcel in parcels]
+                    conversation, event, options=options, parcels=sending, anew=deleted(said)
                 )
             if finished:
                 await self._deliver(conversation)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot import deletion
 from bot.safety import Reply
 
 
@@ -29,3 +30,8 @@ def messages(replies: Iterable[Reply]) -> list[Said]:
         else:
             said.append(Said(text, buttons, custom))
     return said
+
+
+def deleted(said: Iterable[Said]) -> bool:
+    """Whether the conversation was deleted in this turn, so that nothing of it may be kept any more."""
+    return deletion.done(one.custom for one in said)

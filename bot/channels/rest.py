@@ -65,7 +65,7 @@ class RestInput(InputChannel):
             except BadRequest as error:
                 return json({"status": "error", "reason": str(error)}, status=error.status)
             if message_id is None:
-                return json(await core.turn(sender, text))
+                return json(await once.unnamed(sender, text))
             return json(await once.turn(sender, text, message_id))
 
         return routes

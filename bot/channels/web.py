@@ -29,22 +29,24 @@ from sanic.request import Request
 from sanic.response import HTTPResponse, empty, json
 
 from bot import clinic as clinics
-from bot import content, safety, secret
+from bot import content, deletion, safety, secret
 from bot.channels.checks import BadRequest, parse_json, plain
-from bot.channels.core import Collector, Core, Handler
+from bot.channels.core import Collector, Core, Handler, deletion_failed
 from bot.channels.erase import NotErasable
 from bot.channels.journal import Claim, Entry, Journal, Option, SqlJournal, UnknownConversation
 from bot.channels.pages import PLAIN
 from bot.channels.rates import Rates
-from bot.channels.replies import Said, messages
+from bot.channels.replies import Said, deleted, messages
 from bot.channels.texts import texts
 
 logger = logging.getLogger(__name__)
 
 PATIENCE = 15.0
 """Seconds for which a message that is sent again waits for its first turn."""
-IDLE = 24 * 3600.0
-"""Seconds without a word of the patient's after which a conversation can only be deleted, not read or gone on with."""
+GOOD_FOR = 24 * 3600.0
+"""Seconds for which a token is good; then it can only delete its conversation, not read it or go on with it."""
+RENEWED_AFTER = 3600.0
+"""Seconds after which whoever comes with a good token gets a new one, so that an active patient is never cut off."""
 HASTE = 0.7
 """Seconds after which a red flag is told although nothing of it could be kept yet; the website sends it again."""
 KEEP_SOON = 0.8
@@ -59,7 +61,7 @@ SWEEP = 60.0
 """Seconds between two looks for conversations that still have to be removed."""
 HEADERS = {**PLAIN, "Vary": "Origin"}
 LEVELS = ("soon", "urgent", "emergency")
-_TOKEN = re.compile(r"([\w-]{22})\.([\w-]{43})", re.ASCII)
+_TOKEN = re.compile(r"([\w-]{22})\.([0-9a-f]{8})\.([\w-]{43})", re.ASCII)
 _EVENT = re.compile(r"[\w-]{8,64}", re.ASCII)
 _BUTTON = re.compile(r"[\w-]{22}", re.ASCII)
 
@@ -99,21 +101,35 @@ def new_conversation() -> str:
     return secrets.token_urlsafe(16)
 
 
+@dataclass(frozen=True)
+class Ticket:
+    """What a good token says: for which conversation and when (Unix time) it was issued."""
+
+    conversation: str
+    issued: float
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was issued."""
+        return time.time() - self.issued
+
+
 def token_of(conversation: str) -> str:
-    """What a patient's browser shows to go on with the conversation."""
-    return f"{conversation}.{_signature(conversation)}"
+    """What a patient's browser shows to go on with the conversation, from now on for :data:`GOOD_FOR` seconds."""
+    signed = f"{conversation}.{int(time.time()):08x}"
+    return f"{signed}.{_signature(signed)}"
 
 
-def conversation_of(token: str) -> str | None:
-    """The conversation that a token was issued for, or None for a forged one."""
+def ticket_of(token: str) -> Ticket | None:
+    """What a token says, however old it is, or None for a forged one."""
     parts = _TOKEN.fullmatch(token)
-    if not parts or not hmac.compare_digest(parts[2], _signature(parts[1])):
+    if not parts or not hmac.compare_digest(parts[3], _signature(f"{parts[1]}.{parts[2]}")):
         return None
-    return parts[1]
+    return Ticket(parts[1], float(int(parts[2], 16)))
 
 
-def _signature(conversation: str) -> str:
-    return base64.urlsafe_b64encode(secret.mac("web conversation", conversation)).rstrip(b"=").decode()
+def _signature(signed: str) -> str:
+    return base64.urlsafe_b64encode(secret.mac("web conversation", signed)).rstrip(b"=").decode()
 
 
 def sender_of(conversation: str) -> str:
@@ -172,6 +188,8 @@ def _parts(custom: dict[str, Any]) -> dict[str, Any]:
         told = parts["escalation"]
         crisis = "suicide" in told["symptoms"]
         told["numbers"] = clinics.lines_to_call(clinics.current(), told["level"], "", told["setting"], crisis)
+    if custom.get(deletion.KEY):
+        parts[deletion.KEY] = custom[deletion.KEY]
     if custom.get("dates"):
         parts["calendar"] = f"/calendar.ics?{urlencode(custom['dates'])}"
     return parts
@@ -262,19 +280,18 @@ class WebInput(InputChannel):
         if wait:
             raise _Refused(429, "Too many requests. Please wait a moment.", {"Retry-After": str(wait)})
 
-    async def _conversation(self, request: Request, idle: float = IDLE) -> str:
+    async def _conversation(self, request: Request) -> str:
         """The conversation that the caller may use.
 
         Raises:
-            UnknownConversation: without a good token, or when the conversation was deleted or is idle for too long.
+            UnknownConversation: without a token that is good now, or when the conversation was deleted.
         """
-        conversation = _signed(request)
-        await self._check_usable(conversation, idle)
+        conversation = _signed(request).conversation
+        await self._check_usable(conversation)
         return conversation
 
-    async def _check_usable(self, conversation: str, idle: float = IDLE) -> None:
-        used = await self._journal.used(conversation)
-        if used is None or time.time() - used > idle:
+    async def _check_usable(self, conversation: str) -> None:
+        if not await self._journal.knows(conversation):
             raise UnknownConversation
 
     async def _config(self, request: Request) -> HTTPResponse:
@@ -292,7 +309,8 @@ class WebInput(InputChannel):
 
     async def _receive(self, request: Request) -> HTTPResponse:
         # The journal is asked only behind the screening: while it hangs, a red flag must still be told.
-        conversation = _signed(request)
+        ticket = _signed(request)
+        conversation = ticket.conversation
         await self._limit(self._limits.messages_per_conversation, "messages", conversation)
         body = _body(request)
         event = body.get("id")
@@ -303,21 +321,36 @@ class WebInput(InputChannel):
         said = body.get("text", body.get("button"))
         if not isinstance(said, str):
             raise _Refused(422, "text and button are strings.")
-        if "button" in body:
-            await self._check_usable(conversation)
-            meant = await self._journal.option(conversation, said) if _BUTTON.fullmatch(said) else None
-            if meant is None:
-                raise _Refused(422, "This button is not known.")
-            said = meant
-        return json({"id": event, "messages": await self._answered(conversation, event, plain(said))})
+        try:
+            if "button" in body:
+                said = await self._meant(conversation, said)
+            told = await self._answered(conversation, event, plain(said))
+        except UnknownConversation:
+            if not await self._journal.ended_by(conversation, event):
+                raise
+            # The answer to the message that has deleted the conversation was lost on its way, and is given again.
+            done = [*safety.static(deletion.DELETED_TEXT), {"custom": {deletion.KEY: deletion.DONE}}]
+            told = _unkept(bot_entries(messages(done), event)[0])
+        over = any(one.get(deletion.KEY) == deletion.DONE for one in told)
+        return json({"id": event, "messages": told, **({} if over else _renewed(ticket))})
+
+    async def _meant(self, conversation: str, button: str) -> str:
+        """What pressing a button says."""
+        await self._check_usable(conversation)
+        meant = await self._journal.option(conversation, button) if _BUTTON.fullmatch(button) else None
+        if meant is None:
+            raise _Refused(422, "This button is not known.")
+        return meant
 
     async def _history(self, request: Request) -> HTTPResponse:
-        conversation = await self._conversation(request)
+        ticket = _signed(request)
+        await self._check_usable(ticket.conversation)
         after = request.args.get("after", "0")
         if not re.fullmatch(r"\d{1,9}", after, re.ASCII):
             raise _Refused(422, "after is the sequence number of the last message you have.")
-        said = await self._journal.history(conversation, int(after))
-        return json({"messages": said, "last": said[-1]["seq"] if said else int(after)})
+        said = await self._journal.history(ticket.conversation, int(after))
+        last = said[-1]["seq"] if said else int(after)
+        return json({"messages": said, "last": last, **_renewed(ticket)})
 
     async def _acknowledge(self, request: Request) -> HTTPResponse:
         conversation = await self._conversation(request)
@@ -338,7 +371,8 @@ class WebInput(InputChannel):
         return json({"exported": _now(), "messages": await self._journal.history(conversation)}, headers=name)
 
     async def _delete(self, request: Request) -> HTTPResponse:
-        conversation = await self._conversation(request, idle=math.inf)
+        conversation = _signed(request, good_for=math.inf).conversation
+        await self._check_usable(conversation)
         await self._forget(request.app, conversation)
         return empty()
 
@@ -387,17 +421,21 @@ class WebInput(InputChannel):
                 said = messages(await self._core.turn(sender_of(conversation), text, f"web-{event}", again, spent))
             finally:
                 self._alive.discard((conversation, event))
+            if deleted(said):
+                return _unkept(bot_entries(await self._end(conversation, event, said), event)[0])
             entries, options = bot_entries(said, event)
             try:
                 kept = self._journal.finish(conversation, event, entries, options)
                 if not await asyncio.wait_for(kept, KEEP_SOON):
                     await self._check_still_there(conversation)
             except UnknownConversation:
+                if any("escalation" in entry for entry in entries):
+                    return _unkept(entries)  # deleted meanwhile, yet a red flag must be told
                 raise
             except Exception as error:  # said, though not kept: better than silence
                 logger.error("A reply of the website could not be kept yet: %s.", type(error).__name__)
                 self._background(self._keep(conversation, event, entries, options))
-                return [{"seq": 0, **said} for said in entries]
+                return _unkept(entries)
         return await self._journal.history(conversation, reply_to=event)
 
     async def _keep(self, conversation: str, event: str, entries: list[Entry], options: list[Option]) -> None:
@@ -423,6 +461,16 @@ class WebInput(InputChannel):
             raise UnknownConversation
 
     # -- deletion --------------------------------------------------------------------------------------
+
+    async def _end(self, conversation: str, event: str, said: list[Said]) -> list[Said]:
+        """Keep nothing of a conversation that was deleted in the chat; the core has removed the rest."""
+        try:
+            await self._journal.forget(conversation, by=event)
+            await self._journal.forgotten(conversation)
+        except Exception as error:
+            logger.error("A conversation could not be removed: %s.", type(error).__name__)
+            return messages(deletion_failed())
+        return said
 
     async def _forget(self, app: Sanic, conversation: str) -> None:
         """Remove the conversation; what a running turn still holds goes when the turn has ended."""
@@ -453,17 +501,27 @@ class WebInput(InputChannel):
         return task
 
 
-def _signed(request: Request) -> str:
-    """The conversation whose token the caller shows, which may have been deleted.
+def _signed(request: Request, good_for: float | None = None) -> Ticket:
+    """What the caller's token says; its conversation may have been deleted.
 
     Raises:
-        UnknownConversation: without a good token.
+        UnknownConversation: without a token, with a forged one, or one that is older than it may be.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    conversation = conversation_of(token.strip()) if scheme.lower() == "bearer" else None
-    if conversation is None:
+    ticket = ticket_of(token.strip()) if scheme.lower() == "bearer" else None
+    if ticket is None or ticket.age > (GOOD_FOR if good_for is None else good_for):
         raise UnknownConversation
-    return conversation
+    return ticket
+
+
+def _renewed(ticket: Ticket) -> dict[str, str]:
+    """A new token for one that is no longer fresh; the old one stays good for the rest of its time, in another tab."""
+    return {"token": token_of(ticket.conversation)} if ticket.age > RENEWED_AFTER else {}
+
+
+def _unkept(entries: Sequence[Entry]) -> list[Entry]:
+    """Messages that are said and not kept; they have no number."""
+    return [{"seq": 0, **said} for said in entries]
 
 
 def _words(replies: Sequence[safety.Reply]) -> str:

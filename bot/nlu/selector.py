@@ -22,7 +22,7 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot import conversation, dates
+from bot import conversation, dates, deletion
 from bot.content import FAQ, UTTER, Answer, Catalogue
 from bot.conversation import CALLED, Conversation
 from bot.nlu import language, parts
@@ -41,6 +41,8 @@ SLOT_INTENTS = {
     "inform_country_us": ("country", "us"),
     "inform_country_uk": ("country", "uk"),
 }
+ANSWERS_TO_AN_OFFER = {"affirm": "delete_my_data", "deny": "delete_refused"}
+"""After the offer to delete the conversation, a yes in other words than the fixed ones gets the offer once more."""
 LEANING = ("other_one", "correction", "for_partner", "at_home", "in_hospital")
 """Follow-ups that ask for another answer near the last one."""
 WHOLE = 0.5
@@ -89,6 +91,9 @@ class Choice:
 
 def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Catalogue, bands: Bands) -> Choice:
     """Decide what a message asks for. Pure: no Rasa object goes in or out."""
+    offered = talk.asked == deletion.AWAITED
+    if offered and (deletion.confirms(text) or deletion.declines(text)):
+        return Choice("delete_confirmed" if deletion.confirms(text) else "delete_refused", 1.0)
     titled = catalogue.by_title(text)
     if titled:
         return Choice(FAQ, 1.0, (titled,))
@@ -108,6 +113,8 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     whole = candidates.whole
     top = whole.labels[0]
     kind = top.label.partition("/")[0]
+    if offered and kind in ANSWERS_TO_AN_OFFER and top.score >= bands.other:
+        return Choice(ANSWERS_TO_AN_OFFER[kind], top.score)
     if kind == "followup" and top.score >= bands.other:
         return _follow_up(text, top, candidates, talk, catalogue, bands)
     if kind not in (FAQ, "decline") and top.score >= bands.other and whole.scope < bands.answer:

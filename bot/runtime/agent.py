@@ -44,13 +44,14 @@ class Chat:
     def __init__(self, agent: Agent, sender: str = "chat") -> None:
         """Begin a conversation."""
         self.agent, self.sender = agent, sender
-        self._core = Core(agent.handle_message, "rest")
+        self.core = Core(agent.handle_message, "rest")
+        self.core.agent = agent
 
     async def say(self, text: str) -> list[dict[str, Any]]:
         """The replies to a message."""
         from bot.channels.checks import plain
 
-        return await self._core.turn(self.sender, plain(text))
+        return await self.core.turn(self.sender, plain(text))
 
     async def parse(self, text: str) -> dict[str, Any]:
         """What the pipeline makes of a text in this conversation."""

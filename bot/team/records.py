@@ -1,8 +1,8 @@
-"""What the team page writes: what became of an escalation, and who saw and did what.
+"""What the team page writes: what became of an escalation, what is to be deleted, and who saw and did what.
 
-Both tables only grow. Each line of the audit log holds a MAC over itself and the line before, under a key of this
-installation: a line that is changed, moved or taken out of the middle no longer fits, and :meth:`Records.broken` says
-where. Neither table holds a patient's words.
+Statuses and audit log only grow. Each line of the audit log holds a MAC over itself and the line before, under a key
+of this installation: a line that is changed, moved or taken out of the middle no longer fits, and
+:meth:`Records.broken` says where. No table holds a patient's words.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ TRIES = 50
 """How often a line is tried again that another process was faster with."""
 
 
+ESCALATION, QUESTION = "escalation", "question"
+"""Kinds of records that can be deleted on request."""
+
+
 class Status(enum.Enum):
     """What became of an escalation."""
 
@@ -41,6 +45,23 @@ class Change:
     """The last change of an escalation's status."""
 
     status: Status
+    by: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Wish:
+    """That a record be deleted, on a patient's request; somebody else has to confirm it.
+
+    Attributes:
+        kind: :data:`ESCALATION` or :data:`QUESTION`.
+        which: the escalation's key, or the question's number.
+        by: who asks for it.
+        at: since when (Unix time).
+    """
+
+    kind: str
+    which: str
     by: str
     at: float
 
@@ -65,6 +86,14 @@ _changes = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("escalation", sa.String(64), nullable=False, index=True),
     sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+_wishes = sa.Table(
+    "deletions",
+    _meta,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("which", sa.String(64), primary_key=True),
     sa.Column("by", sa.String(128), nullable=False),
     sa.Column("at", sa.Float, nullable=False),
 )
@@ -113,7 +142,7 @@ def key_of(conversation: str, message_id: str) -> str:
 
 
 class Records:
-    """Statuses and audit log in a database."""
+    """Statuses, wishes and audit log in a database."""
 
     def __init__(self, where: str | None = None) -> None:
         """Name the database; it is opened at the first use."""
@@ -140,6 +169,33 @@ class Records:
         with self._begin() as db:
             rows = db.execute(sa.select(_changes).where(_changes.c.id.in_(newest))).all()
         return {row.escalation: Change(Status(row.status), row.by, row.at) for row in rows}
+
+    # -- what is to be deleted ---------------------------------------------------------------------
+
+    def wish(self, kind: str, which: str, by: str) -> bool:
+        """Ask for the deletion of a record; False when somebody has asked before."""
+        row = {"kind": kind, "which": which, "by": by, "at": time.time()}
+        try:
+            with self._begin() as db:
+                db.execute(_wishes.insert().values(row))
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+    def wishes(self) -> list[Wish]:
+        """What is asked for, the oldest first."""
+        with self._begin() as db:
+            return [Wish(**row) for row in db.execute(sa.select(_wishes).order_by(_wishes.c.at)).mappings()]
+
+    def wished(self, kind: str, which: str) -> Wish | None:
+        """The wish that a record be deleted, if somebody has asked for it."""
+        return next((one for one in self.wishes() if (one.kind, one.which) == (kind, which)), None)
+
+    def settle(self, wish: Wish) -> bool:
+        """Take a wish off, done or not wanted any more; False when it is off already."""
+        this = (_wishes.c.kind == wish.kind, _wishes.c.which == wish.which, _wishes.c.by == wish.by)
+        with self._begin() as db:
+            return bool(db.execute(_wishes.delete().where(*this)).rowcount)
 
     # -- who saw and did what ----------------------------------------------------------------------
 

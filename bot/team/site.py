@@ -28,8 +28,8 @@ from bot import framing
 from bot.escalations import Outbox, Recorded
 from bot.team import export, labels, people
 from bot.team.people import Door, NotLoggedIn, Oidc, Person, Role
-from bot.team.records import Records, Status, key_of
-from bot.unanswered import KEPT, Unanswered
+from bot.team.records import ESCALATION, QUESTION, Change, Records, Status, Wish, key_of
+from bot.unanswered import KEPT, Question, Unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -123,8 +123,9 @@ class Pages:
         back = urlencode({"status": shown, "level": level, "days": days})
         chosen = {"status": shown, "level": level, "days": days}
         choices = {"status": SHOWN, "level": {"": "all", **{name: name for name in LEVELS}}, "days": DAYS}
+        wished = {one.which: one.by for one in self.records.wishes() if one.kind == ESCALATION}
         return self.page(
-            "escalations.html", person, cases=cases, chosen=chosen, choices=choices, back=back,
+            "escalations.html", person, wished=wished, cases=cases, chosen=chosen, choices=choices, back=back,
             statuses=list(Status), saved=request.args.get("saved", ""),
         )  # fmt: skip
 
@@ -134,7 +135,7 @@ class Pages:
         status = next((one for one in Status if one.value == form.get("status")), None)
         if status is None:
             raise Refused(422, "Choose new, called back or closed.")
-        if key not in {_key(one) for one in self._outbox.recorded(datetime.fromtimestamp(0, UTC), limit=100_000)}:
+        if key not in {_key(one) for one in self._all()}:
             raise Refused(404, "This escalation is not known here.")
         self.records.note(person.name, _role(person), f"set {status.value}", key)
         self.records.set(key, status, person.name)
@@ -162,7 +163,10 @@ class Pages:
         self._saw(person, "question", str(number))
         if found is None:
             raise Refused(404, "This question is not kept any more.")
-        return self.page("question.html", person, question=found, groups=labels.groups(), nothing=labels.NOTHING)
+        wish = self.records.wished(QUESTION, str(number))
+        return self.page(
+            "question.html", person, question=found, groups=labels.groups(), nothing=labels.NOTHING, wish=wish
+        )
 
     def label(self, request: Request, person: Person, number: int) -> HTTPResponse:
         """Give a question its label."""
@@ -182,6 +186,81 @@ class Pages:
         self._saw(person, "export", f"questions={len(found)}")
         name = {"Content-Disposition": 'attachment; filename="questions.yml"'}
         return text(export.as_nlu(found), content_type="application/yaml; charset=utf-8", headers=name)
+
+    # -- deletion on request, by two people --------------------------------------------------------
+
+    def deletions(self, request: Request, person: Person) -> HTTPResponse:
+        """What somebody has asked to be deleted, for somebody else to confirm."""
+        rows = []
+        for wish in self.records.wishes():
+            case, question = self._named(wish)
+            if case is None and question is None:
+                self.records.settle(wish)  # it has gone by itself meanwhile
+                continue
+            rows.append({"wish": wish, "case": case, "question": question, "own": _same(wish.by, person.name)})
+        self._saw(person, "deletions", f"shown={len(rows)}")
+        return self.page("deletions.html", person, rows=rows, told=request.args.get("told", ""))
+
+    def ask_deletion(self, request: Request, person: Person) -> HTTPResponse:
+        """Ask for the deletion of a record."""
+        wish = self._wish(self._form(request, person), person)
+        case, question = self._named(wish)
+        if case is None and question is None:
+            raise Refused(404, "This record is not kept here any more.")
+        if case is not None and (case.alert == "pending" or self._status(wish.which) is not Status.CLOSED):
+            raise Refused(422, "Only a closed escalation whose alert is delivered can be deleted.")
+        self.records.note(person.name, _role(person), "asked to delete", f"{wish.kind} {wish.which}")
+        self.records.wish(wish.kind, wish.which, person.name)
+        return redirect("/team/deletions?told=asked", status=303)
+
+    def settle_deletion(self, request: Request, person: Person) -> HTTPResponse:
+        """Delete a record that somebody else has asked to be deleted, or keep it."""
+        form = self._form(request, person)
+        named = self._wish(form, person)
+        wish = self.records.wished(named.kind, named.which)
+        if wish is None:
+            raise Refused(404, "Nobody asks for this deletion any more.")
+        what = f"{wish.kind} {wish.which} asked by {wish.by}"
+        if form.get("answer") == "keep":
+            self.records.note(person.name, _role(person), "refused to delete", what)
+            self.records.settle(wish)
+            return redirect("/team/deletions?told=kept", status=303)
+        if form.get("answer") != "delete":
+            raise Refused(422, "Choose to delete or to keep.")
+        if _same(wish.by, person.name):
+            self.records.note(person.name, _role(person), "may not delete alone", what)
+            raise Refused(403, "You have asked for this yourself. Somebody else has to confirm it.")
+        case, _ = self._named(wish)
+        if case is not None and case.alert == "pending":
+            raise Refused(422, "The alert of this escalation is still on its way.")
+        self.records.note(person.name, _role(person), "deleted", what)
+        if case is not None:
+            self._outbox.remove(case.escalation.conversation, case.escalation.message_id)
+        elif wish.kind == QUESTION:
+            self.questions.remove(int(wish.which))
+        self.records.settle(wish)
+        return redirect("/team/deletions?told=deleted", status=303)
+
+    def _wish(self, form: dict[str, str], person: Person) -> Wish:
+        """The record that a form names."""
+        kind, which = form.get("kind", ""), form.get("which", "")
+        shape = {ESCALATION: r"[0-9a-f]{20}", QUESTION: r"[0-9]{1,9}"}.get(kind)
+        if shape is None or not re.fullmatch(shape, which, re.ASCII):
+            raise Refused(422, "Choose an escalation or a question.")
+        return Wish(kind, which, person.name, 0.0)
+
+    def _named(self, wish: Wish) -> tuple[Recorded | None, Question | None]:
+        """The escalation or the question that a wish is about, if it is still kept."""
+        if wish.kind == QUESTION:
+            return None, self.questions.get(int(wish.which))
+        return next((one for one in self._all() if _key(one) == wish.which), None), None
+
+    def _all(self) -> list[Recorded]:
+        return self._outbox.recorded(datetime.fromtimestamp(0, UTC), limit=100_000)
+
+    def _status(self, key: str) -> Status:
+        change: Change | None = self.records.last([key]).get(key)
+        return change.status if change else Status.NEW
 
     # -- the audit log -----------------------------------------------------------------------------
 
@@ -229,6 +308,11 @@ def _key(one: Recorded) -> str:
     return key_of(one.escalation.conversation, one.escalation.message_id)
 
 
+def _same(one: str, other: str) -> bool:
+    """Whether two logins are one person's; logins that differ in capitals alone are taken for one."""
+    return one.casefold().strip() == other.casefold().strip()
+
+
 def _role(person: Person) -> str:
     return person.role.value if person.role else "nobody"
 
@@ -258,6 +342,9 @@ def create_app(
     show("/team/questions/<number:[0-9]{1,9}>", _numbered(pages.question), "question")
     show("/team/questions/<number:[0-9]{1,9}>", _numbered(pages.label), "label", "POST")
     show("/team/questions.yml", pages.training, "training")
+    show("/team/deletions", pages.deletions, "deletions")
+    show("/team/deletions", pages.ask_deletion, "ask_deletion", "POST")
+    show("/team/deletions/settle", pages.settle_deletion, "settle_deletion", "POST")
     show("/team/audit", pages.audit, "audit")
     app.add_signal(framing.check_framing, framing.EVENT)
     _add_open_routes(app)

@@ -173,7 +173,7 @@ def test_the_conversation_is_saved_as_a_file_and_printed(chat: Chat) -> None:
     chat.open()
     chat.ask("can i have the flu jab?")
     with chat.page.expect_download() as download:
-        chat.menu("Save as a text file")
+        chat.menu("Save as text")
     saved = Path(download.value.path()).read_text(encoding="utf-8")
     assert "can i have the flu jab?" in saved
     assert "Ask your team before you have a flu vaccine" in saved
@@ -183,14 +183,41 @@ def test_the_conversation_is_saved_as_a_file_and_printed(chat: Chat) -> None:
     assert chat.problems == []
 
 
+def test_all_that_is_kept_is_downloaded_from_the_menu_by_keyboard(chat: Chat) -> None:
+    chat.open()
+    chat.listen()
+    chat.menu("Download my data")
+    expect(chat.notice).to_contain_text("There was nothing to download")
+    chat.heard("There was nothing to download")
+    chat.ask("can i have the flu jab?")
+    more = chat.part("button[aria-expanded]").and_(chat.page.get_by_role("button", name="More"))
+    more.focus()
+    chat.page.keyboard.press("Enter")
+    entry = chat.part(".menu button").get_by_text("Download my data")
+    for _ in range(8):
+        chat.page.keyboard.press("Tab")
+        if entry.evaluate("(entry) => entry.getRootNode().activeElement === entry"):
+            break
+    expect(entry).to_be_focused()
+    with chat.page.expect_download() as download:
+        chat.page.keyboard.press("Enter")
+    expect(entry).to_be_hidden()
+    expect(more).to_be_focused()
+    assert download.value.suggested_filename == "il2-conversation.json"
+    kept = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert [message["from"] for message in kept["messages"]] == ["bot", "patient", "bot"]
+    assert kept["messages"][1]["text"] == "can i have the flu jab?"
+    expect(chat.part(".message.me")).to_have_count(1)  # nothing on the page changes
+
+
 def test_deleting_asks_first_and_then_nothing_is_left(chat: Chat) -> None:
     chat.open()
     chat.ask("how long is one infusion?")
     token = chat.token()
-    chat.menu("Delete this conversation")
+    chat.menu("Delete chat")
     chat.part(".menu button").get_by_text("Keep it").click()
     expect(chat.part(".message.me")).to_have_count(1)
-    chat.menu("Delete this conversation")
+    chat.menu("Delete chat")
     chat.part(".menu button").get_by_text("Delete it").click()
     expect(chat.notice).to_contain_text("The conversation is deleted")
     expect(chat.part(".message.me")).to_have_count(0)
@@ -201,6 +228,22 @@ def test_deleting_asks_first_and_then_nothing_is_left(chat: Chat) -> None:
     assert answer.status == 401
     chat.ask("what is il-2?")
     assert chat.token() != token
+
+
+def test_a_conversation_that_was_deleted_by_typing_is_gone_from_the_page_too(chat: Chat) -> None:
+    chat.open()
+    chat.ask("how long is one infusion?")
+    token = chat.token()
+    chat.ask("delete my data")
+    chat.part(".choice").get_by_text("Yes, delete it", exact=True).click()
+    expect(chat.notice).to_contain_text("The conversation is deleted")
+    expect(chat.part(".message.me")).to_have_count(0)
+    expect(chat.replies.last).to_contain_text("This chat is deleted")
+    assert chat.saved() == {}
+    chat.ask("what is il-2?")
+    expect(chat.replies.last).to_contain_text("IL-2")
+    assert chat.token() != token
+    assert chat.problems == []
 
 
 def test_a_finger_does_not_call_up_the_keyboard(context: Make, home: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.browser.chat import MESSAGES, Chat
 
@@ -160,10 +161,31 @@ def test_two_tabs_show_the_same_conversation(context: Make, home: str) -> None:
     assert first.words() == second.words()
     first.pinned.get_by_role("button", name="I have called").click()
     expect(second.pinned).to_be_hidden()
-    second.menu("Delete this conversation")
+    second.menu("Delete chat")
     second.part(".menu button").get_by_text("Delete it").click()
     expect(first.part(".message.me")).to_have_count(0)
     expect(first.notice).to_contain_text("The conversation is deleted")
+
+
+def test_a_new_token_is_kept_and_is_no_other_conversation(context: Make, home: str) -> None:
+    browser = context()
+    first = Chat.on(browser, home).open()
+    first.ask("how long is one infusion?")
+    second = Chat.on(browser, home).open()
+    expect(second.part(".message.me")).to_have_count(1)
+    conversation = first.token().split(".")[0]
+
+    def renew(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "token": f"{conversation}.00000000.new"})
+
+    first.page.route(re.compile(r"/messages\?after="), renew)
+    first.page.evaluate("dispatchEvent(new Event('online'))")
+    second.page.wait_for_function("() => JSON.stringify(localStorage).includes('00000000.new')")
+    second.page.wait_for_timeout(300)
+    for chat in (first, second):
+        expect(chat.part(".message.me")).to_have_count(1)
+        expect(chat.notice).to_be_hidden()
 
 
 def test_a_conversation_that_the_server_no_longer_knows_begins_again(chat: Chat) -> None:

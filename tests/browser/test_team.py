@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from bot.escalations import Escalation, Outbox
+from bot.team.records import Records
 from bot.unanswered import Unanswered
 from tests.browser import measures
 from tests.browser.conftest import PHONE
@@ -22,7 +23,7 @@ from tests.conversations.conftest import free_port
 
 Make = Callable[..., BrowserContext]
 SECRET = "0123456789abcdefghijklmnopqrstuvwxyz"
-PAGES = ("/team", "/team/questions", "/team/questions/1", "/team/audit", "/team/nope")
+PAGES = ("/team", "/team/questions", "/team/questions/1", "/team/deletions", "/team/audit", "/team/nope")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,9 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     outbox.record(Escalation("3", "c4b8e9021f7a6d35", "emergency", ("chest_pain",), "web", "hospital"))
     questions.keep("a07e5513bc9d2f46", "web", "offered_choices", "is the scan ok after")
     questions.keep("5f1c2a90d7e34b18", "sms", "out_of_scope", "my name is Jo Doe, can i eat kiwi?")
-    settings = {"IL2_TEAM": "proxy", "IL2_TEAM_PROXY_SECRET": SECRET, "IL2_TEAM_CLINICIANS": "anna"}
+    questions.keep("5f1c2a90d7e34b18", "sms", "not_understood", "gwendolyn from bed nine")
+    Records(address).wish("question", "1", "bob")
+    settings = {"IL2_TEAM": "proxy", "IL2_TEAM_PROXY_SECRET": SECRET, "IL2_TEAM_CLINICIANS": "anna,bob"}
     settings |= {"IL2_TEAM_AUDITORS": "carl", "IL2_TEAM_DB": address, "IL2_OUTBOX": str(folder / "escalations.db")}
     process = subprocess.Popen([sys.executable, "-m", "bot.team", str(port)], env={**os.environ, **settings})
     limit = time.monotonic() + 60
@@ -106,6 +109,27 @@ def test_without_scripts_a_question_is_labelled_and_exported(context: Make, team
     text = Path(download.value.path()).read_text(encoding="utf-8")
     assert "decline/food_safety" in text
     assert "can i eat kiwi?" in text
+
+
+def test_without_scripts_two_people_delete_a_question(context: Make, team: str) -> None:
+    anna = context(java_script_enabled=False, **_as("anna")).new_page()
+    anna.goto(f"{team}/team/questions")
+    anna.get_by_role("link", name="gwendolyn from bed nine").click()
+    anna.get_by_role("button", name="Ask to delete this question").click()
+    expect(anna.get_by_role("status")).to_have_text("Asked. Somebody else has to confirm it.")
+    mine = anna.locator(".cases > li", has_text="gwendolyn")
+    expect(mine.get_by_role("button")).to_have_count(1)  # to keep it after all
+    bob = context(java_script_enabled=False, **_as("bob")).new_page()
+    bob.goto(f"{team}/team/deletions")
+    bob.get_by_role("button", name=re.compile("Delete for good: .*gwendolyn")).click()
+    expect(bob.get_by_role("status")).to_have_text("Deleted.")
+    expect(bob.locator("main")).not_to_contain_text("gwendolyn")
+    carl = context(java_script_enabled=False, **_as("carl")).new_page()
+    carl.goto(f"{team}/team/audit")
+    expect(carl.locator("tr", has_text="asked to delete").first).to_contain_text("anna")
+    expect(carl.locator("tr", has_text="question 3 asked by anna").first).to_contain_text("bob")
+    carl.goto(f"{team}/team/deletions")
+    expect(carl.get_by_role("button")).to_have_count(0)
 
 
 def test_a_keyboard_reaches_the_content_and_changes_a_status(context: Make, team: str) -> None:

@@ -136,6 +136,7 @@ async def _serve(driver: Driver, scene: Any, bot: Bot, stub: Stub, address: str,
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
+    app.ctx.agent = bot
     journal = SqlJournal(driver.channel.name(), address)
     channel = driver.channel(**{"api": f"http://127.0.0.1:{port}", "rate": "500/minute", **settings}, journal=journal)
     app.blueprint(channel.blueprint(bot), url_prefix=f"/webhooks/{channel.url_prefix()}")

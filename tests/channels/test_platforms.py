@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -478,3 +480,72 @@ def test_no_secret_and_no_person_is_in_the_journal_once_all_is_sent(driver: Driv
     content = (tmp_path / "journal.db").read_bytes()
     for word in ("canary", driver.person, *driver.environment.values()):
         assert word.encode() not in content, word
+
+
+# -- deleted in the chat ---------------------------------------------------------------------------
+
+
+class Deleting(Bot):
+    """A bot that offers to delete, and does so at "Yes, delete it"; its store holds what it heard."""
+
+    def __init__(self) -> None:
+        super().__init__(wait=0.05)
+        self.kept: dict[str, list[str]] = {}
+        self.tracker_store = self.lock_store = self
+
+    @contextlib.asynccontextmanager
+    async def lock(self, sender: str) -> AsyncIterator[None]:
+        yield
+
+    async def delete(self, sender: str) -> None:
+        self.kept.pop(sender, None)
+
+    async def __call__(self, message: Any) -> None:
+        await super().__call__(message)
+        self.kept.setdefault(message.sender_id, []).append(str(message.text))
+
+    def reply(self, text: str) -> dict[str, Any]:
+        if text == "delete my data":
+            titles = ["Yes, delete it", "No, keep it"]
+            return {"text": "Shall I?", "buttons": [{"title": title, "payload": title} for title in titles]}
+        if text == "Yes, delete it":
+            return {"text": "It is gone.", "custom": {"deletion": "done"}}
+        return super().reply(text)
+
+
+def test_a_conversation_is_deleted_by_words_or_a_number(driver: Driver, run: Run, tmp_path: Path) -> None:
+    bot = Deleting()
+
+    async def scene(talk: Talk) -> None:
+        await talk.ask(driver.says("canary"))
+        (offer,) = await talk.ask(driver.says("delete my data"))
+        assert offer.text.startswith("Shall I?")
+        yes = driver.says("1", "4711")
+        (gone,) = await talk.ask(yes)
+        assert gone.text == "It is gone."
+        assert bot.kept == {}
+        await talk.deliver(yes)  # the platform repeats it
+        await asyncio.sleep(0.2)
+        assert len(talk.sent()) == 3
+        content = b"".join(file.read_bytes() for file in tmp_path.glob("journal.db*"))
+        assert b"canary" not in content
+        assert driver.person.encode() not in content  # nor the address that the answers went to
+        (next_one,) = await talk.ask(driver.says("choose"))
+        assert next_one.text.startswith("Where?")
+        (chosen,) = await talk.ask(driver.says("1"))
+        assert chosen.text == "You said: At home"
+
+    run(driver, scene, bot)
+    assert bot.texts == ["canary", "delete my data", "Yes, delete it", "choose", "At home"]
+
+
+def test_what_comes_right_behind_a_deletion_is_answered(driver: Driver, run: Run) -> None:
+    bot = Deleting()
+
+    async def scene(talk: Talk) -> None:
+        await talk.deliver(driver.says("one"), driver.says("Yes, delete it"), driver.says("two"), driver.says("three"))
+        texts = [sent.text for sent in await talk.answers(4)]
+        assert texts == ["You said: one", "It is gone.", "You said: two", "You said: three"]
+
+    run(driver, scene, bot)
+    assert list(bot.kept.values()) == [["two", "three"]]

@@ -172,6 +172,37 @@ def test_both_workers_answer_and_the_conversation_is_one(cluster: Running) -> No
     assert len(used & {f"127.0.0.1:{p['port']}" for p in cluster.state["processes"] if p["kind"] == "rasa"}) == 2
 
 
+def test_a_conversation_deleted_by_typing_is_gone_whichever_worker_had_it(cluster: Running) -> None:
+    tables = [
+        row[0] for row in cluster.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+    ]
+
+    def found(word: str) -> list[str]:
+        return [name for name in tables if cluster.rows(f"SELECT 1 FROM {name} AS t WHERE t::text LIKE '%{word}%'")]
+
+    def rest(text: str, sender: str) -> Any:
+        body = {"sender": sender, "message": text}
+        return httpx.post(f"{cluster.url}/webhooks/rest/webhook", json=body, timeout=20).json()
+
+    for _ in range(4):
+        word, patient = f"canary{uuid.uuid4().hex}", Patient(cluster.url)
+        patient.say(f"how long is one infusion? {word}")
+        assert found(word)
+        patient.say("delete my data")
+        assert patient.say("yes, delete it")[-1]["deletion"] == "done"
+        assert found(word) == []
+        assert patient.client.get("/messages").status_code == 401
+        sender = uuid.uuid4().hex
+        rest(f"how long is one infusion? {word}", sender)
+        assert found(word)
+        rest("delete my data", sender)
+        assert rest("yes, delete it", sender)[-1]["custom"] == {"deletion": "done"}
+        assert found(word) == []
+        for _ in range(3):  # no worker remembers it
+            assert "Which answer do you mean" in rest("why?", sender)[0]["text"]
+        assert found(word) == []
+
+
 def test_an_escalation_is_recorded_once(cluster: Running) -> None:
     def records() -> int:
         return int(cluster.rows("SELECT count(*) FROM escalations")[0][0])

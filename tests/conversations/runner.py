@@ -49,6 +49,10 @@ class InProcess:
 
         self._chat = Chat(agent, uuid.uuid4().hex)
 
+    def never_delete(self) -> None:
+        """Keep the conversation also where the patient has it deleted."""
+        self._chat.core.agent = None
+
     async def say(self, text: str) -> list[Reply]:
         """The replies to a message."""
         return await self._chat.say(text)

@@ -25,6 +25,7 @@ KINDS = {
     "red_flags",
     "declines",
     "restarts",
+    "deletion",
     "hospital_and_home",
     "us_and_uk",
 }

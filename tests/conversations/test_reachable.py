@@ -32,6 +32,7 @@ def test_a_rule_is_reached_by_a_sentence_and_runs_all_its_steps(
     from rasa.shared.core.events import ActionExecuted, UserUttered
 
     talk = runner.InProcess(agent)
+    talk.never_delete()  # its events are read below
     replies: list[runner.Reply] = []
     for text in (*row.get("before", ()), row["say"]):
         replies = loop.run_until_complete(talk.say(text))

@@ -262,6 +262,48 @@ def test_nothing_is_left_of_a_deleted_conversation(companion: Watched) -> None:
     assert any(CANARY.encode() in content for content in companion.stores().values())
 
 
+def test_nothing_is_left_of_a_conversation_that_was_deleted_by_typing(companion: Watched) -> None:
+    """On the website, over REST and on all four platforms; the wish, a plain yes or the number of the choice."""
+
+    def found(word: str) -> list[str]:
+        return [where for where, content in companion.stores().items() if word.encode() in content]
+
+    def gone(word: str) -> None:
+        limit = time.monotonic() + 5  # a platform's reply is sent once the conversation is gone, a file may be closing
+        while found(word):
+            assert time.monotonic() < limit, found(word)
+            time.sleep(0.05)
+
+    web_word, rest_word = f"web{uuid.uuid4().hex}", f"rest{uuid.uuid4().hex}"
+    visitor = Visitor(companion)
+    visitor.say(f"how long is one infusion? {web_word}")
+    visitor.say(f"xyzzy {web_word}")
+    assert len(found(web_word)) >= 2
+    assert b"cannot be brought back" in visitor.say("delete my data")
+    assert b'"deletion":"done"' in visitor.say("yes, delete it")
+    gone(web_word)
+    assert visitor.call("GET", "messages?after=0")[0] == 401
+
+    sender = uuid.uuid4().hex
+    for text in (f"how long is one infusion? {rest_word}", "delete my data"):
+        companion.rest(text, sender)
+    assert found(rest_word)
+    assert companion.rest("Yes, delete it", sender)[-1]["custom"] == {"deletion": "done"}
+    gone(rest_word)
+
+    for name, driver in DRIVERS.items():
+        word = f"{name}{uuid.uuid4().hex}"
+        patient = Patient(companion, driver)
+        patient.does(driver.says(f"how long is one infusion? {word}"), "15 minutes")
+        assert found(word), name
+        patient.does(driver.says("delete my data"), "cannot be brought back")
+        patient.does(driver.says("1"), "This chat is deleted")
+        gone(word)
+        patient.does(driver.says("how long is one infusion?"), "15 minutes")  # and it goes on
+        assert found(word) == [], name
+    assert any(CANARY.encode() in content for content in companion.stores().values())
+
+
 def test_a_stop_lets_the_turns_in_flight_end(companion: Watched) -> None:
     """SIGTERM while the action server takes its time: everybody is answered, on a platform too. The last test here."""
     companion.actions.slow = 1.5

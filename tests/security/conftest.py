@@ -108,7 +108,7 @@ def open_house(model: Path, folder: Path) -> House:
         IL2_SECRET=uuid.uuid4().hex,
         IL2_TEAM="proxy",
         IL2_TEAM_PROXY_SECRET=TEAM_SECRET,
-        IL2_TEAM_CLINICIANS="anna",
+        IL2_TEAM_CLINICIANS="anna,bob",
         IL2_TEAM_AUDITORS="carl",
         IL2_TEAM_DB=f"sqlite:///{folder}/team.db",
         TEAM_PORT=str(team),

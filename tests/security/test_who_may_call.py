@@ -85,13 +85,14 @@ def test_a_patient_may_use_the_own_conversation(cell: str, patient: Patient) -> 
 @pytest.mark.parametrize("cell", OWN)
 def test_nobody_else_may(cell: str, house: House, patient: Patient) -> None:
     patient.say("canary kiwi")
-    conversation, _, signature = patient.token.partition(".")
+    conversation, issued, signature = patient.token.split(".")
     other = house.patient()
     strangers = {
         "nobody": "",
         "the id alone": conversation,
         "the id with another's signature": f"{conversation}.{other.token.partition('.')[2]}",
-        "another id with the signature": f"{secrets.token_urlsafe(16)}.{signature}",
+        "another id with the signature": f"{secrets.token_urlsafe(16)}.{issued}.{signature}",
+        "another time with the signature": f"{conversation}.{int(issued, 16) + 3600:08x}.{signature}",
         "a shorter signature": patient.token[:-1],
         "a word of staff": TEAM_SECRET,
         "the token of REST": REST_TOKEN,
@@ -117,10 +118,11 @@ def test_a_thousand_guessed_ids_find_nothing(house: House) -> None:
     patients = [house.patient() for _ in range(5)]
     for patient in patients:
         patient.say("canary kiwi")
-    signatures = [patient.token.partition(".")[2] for patient in patients]
+    ends = [patient.token.partition(".")[2] for patient in patients]
 
     def guess(number: int) -> int:
-        token = f"{secrets.token_urlsafe(16)}.{signatures[number % 5] if number % 2 else secrets.token_urlsafe(32)}"
+        made_up = f"{ends[0].partition('.')[0]}.{secrets.token_urlsafe(32)}"
+        token = f"{secrets.token_urlsafe(16)}.{ends[number % 5] if number % 2 else made_up}"
         return house.ask("GET", f"{WEB}/messages", None, {"Authorization": f"Bearer {token}"}).status
 
     with ThreadPoolExecutor(4) as pool:
@@ -181,7 +183,9 @@ def test_rest_refuses_everybody_else(headers: dict[str, str], house: House) -> N
 
 # -- transcripts, escalations, acknowledging -------------------------------------------------------
 
-STAFF_PAGES = ("/team", "/team/questions", "/team/questions/1", "/team/questions.yml", "/team/audit")
+STAFF_PAGES = (
+    "/team", "/team/questions", "/team/questions/1", "/team/questions.yml", "/team/deletions", "/team/audit",
+)  # fmt: skip
 
 
 def test_a_clinician_sees_an_escalation_and_says_what_became_of_it(house: House, patient: Patient) -> None:
@@ -230,6 +234,58 @@ def test_nobody_else_reads_what_is_for_staff(path: str, house: House, patient: P
     assert house.staff("GET", path, "eve").status == 403
     # The port of the patients does not know these pages at all.
     assert house.ask("GET", path, None, {"X-Team-Secret": TEAM_SECRET, "X-Team-User": "anna"}).status == 404
+
+
+def test_a_record_goes_by_the_hands_of_two_clinicians_alone(house: House, patient: Patient) -> None:
+    word = f"kiwi{uuid.uuid4().hex[:8]}"
+    patient.say(f"can i eat {word} with my shoes on?")
+    limit = time.monotonic() + 20
+    while word not in (page := house.staff("GET", "/team/questions").body.decode()):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    number = re.findall(rf'href="/team/questions/(\d+)">[^<]*{word}', page)[0]
+
+    def form(who: str, answer: str = "") -> bytes:
+        source = house.staff("GET", f"/team/questions/{number}", who).body.decode()
+        token = (re.findall(r'name="token" value="([^"]+)"', source) or ["none"])[0]
+        return f"token={token}&kind=question&which={number}&answer={answer}".encode()
+
+    ask, settle, mine = "/team/deletions", "/team/deletions/settle", form("anna", "delete")
+    for path in (ask, settle):
+        assert house.ask("POST", path, mine, {}, house.team).status == 401
+        assert house.staff("POST", path, "bob", mine).status == 403  # somebody else's form
+        assert house.staff("POST", path, "carl", form("carl", "delete")).status == 403
+        assert house.staff("POST", path, "eve", mine).status == 403
+        assert house.staff("POST", path, "anna", mine, Origin="https://evil.example").status == 403
+        assert house.ask("POST", path, mine).status == 404  # the patients' port
+    assert house.staff("POST", settle, "bob", form("bob", "delete")).status == 404  # nobody has asked
+    assert house.staff("POST", ask, "anna", mine).status == 303
+    assert house.staff("POST", settle, "anna", mine).status == 403
+    assert word in house.staff("GET", "/team/questions").body.decode()
+    assert house.staff("POST", settle, "bob", form("bob", "delete")).status == 303
+    assert word not in house.staff("GET", "/team/questions").body.decode()
+    log = _text(house.staff("GET", "/team/audit", "carl").body.decode())
+    assert f"anna clinician asked to delete question {number}" in log
+    assert f"bob clinician deleted question {number} asked by anna" in log
+
+
+def test_a_patient_who_deletes_by_typing_takes_the_question_off_the_page(house: House) -> None:
+    word, sender = f"kiwi{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+    house.rest(f"can i eat {word} with my shoes on?", sender)
+    limit = time.monotonic() + 20
+    while word not in house.staff("GET", "/team/questions").body.decode():
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    house.rest("delete my data", sender)
+    # Somebody who writes under another id deletes nothing of this one.
+    other = uuid.uuid4().hex
+    house.rest("delete my data", other)
+    assert house.rest("yes, delete it", other).json[-1]["custom"] == {"deletion": "done"}
+    assert word in house.staff("GET", "/team/questions").body.decode()
+    assert house.rest("yes, delete it", sender).json[-1]["custom"] == {"deletion": "done"}
+    assert word not in house.staff("GET", "/team/questions").body.decode()
+    for file in house.folder.glob("*.db*"):
+        assert word.encode() not in file.read_bytes(), file
 
 
 def test_an_auditor_may_not_export_and_a_clinician_not_read_the_log(house: House) -> None:

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 Client = Callable[[Any], Awaitable[Any]]
-Loopback = Callable[[Any, Client], Any]
+Loopback = Callable[..., Any]
 
 
 @pytest.fixture
 def loopback() -> Loopback:
-    """Serves a Sanic app on the loopback address while a client, given a session of that address, talks to it."""
+    """Serves a Sanic app on the loopback address while a client, given a session of that address, talks to it.
 
-    def run(app: Any, client: Client) -> Any:
+    ``started`` also runs what the app does once it has started.
+    """
+
+    def run(app: Any, client: Client, started: bool = False) -> Any:
         import aiohttp
 
         async def talk() -> Any:
@@ -27,6 +30,8 @@ def loopback() -> Loopback:
                 await server.startup()
                 await server.before_start()
                 await server.start_serving()
+                if started:
+                    await server.after_start()
                 address = f"http://127.0.0.1:{listening.getsockname()[1]}"
                 try:
                     async with aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(total=10)) as session:

@@ -52,11 +52,12 @@ export function createConversation(server: string, store: Store, listener: Liste
   let wake = () => {};
 
   async function call(method: string, path: string, body?: object): Promise<Answer> {
+    const { token } = saved;
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), LIMIT);
     const headers: Record<string, string> = {};
     if (body) headers["Content-Type"] = "application/json";
-    if (saved.token) headers.Authorization = `Bearer ${saved.token}`;
+    if (token) headers.Authorization = `Bearer ${token}`;
     try {
       const answer = await fetch(new URL(`webhooks/web/${path}`, server), {
         method,
@@ -67,6 +68,8 @@ export function createConversation(server: string, store: Store, listener: Liste
       });
       const content = answer.status === 204 ? {} : await answer.json();
       if (content.contact) listener.contact(content.contact);
+      // A new conversation, or a new token for one that goes on; not for one that was deleted meanwhile.
+      if (content.token && saved.token === token) save({ token: content.token });
       const after = +answer.headers.get("Retry-After")! || BREATHER;
       return { status: answer.status, body: content, after: Math.min(after, LONGEST_BREATHER) };
     } catch {
@@ -113,7 +116,6 @@ export function createConversation(server: string, store: Store, listener: Liste
     if (saved.token) return whole;
     const { status, body } = await call("POST", "conversations", {});
     if (status !== 201) return false;
-    save({ token: body.token });
     whole = true;
     accept(body.messages, false);
     return true;
@@ -148,7 +150,10 @@ export function createConversation(server: string, store: Store, listener: Liste
         queue.shift();
         store.release(message);
         listener.state(message, status === 200 ? "sent" : "refused", body.reason);
-        if (status === 200) accept(body.messages, true);
+        if (status === 200) {
+          if (body.messages.some(({ deletion }: Message) => deletion === "done")) end(true);
+          accept(body.messages, true);
+        }
       } else if (attempt < AGAIN.length && navigator.onLine) {
         // What the server says beside an error may be whom to call, so it is shown before the next attempt.
         if (body.reason) listener.state(message, "waiting", body.reason);
@@ -199,7 +204,7 @@ export function createConversation(server: string, store: Store, listener: Liste
     async changed(): Promise<void> {
       const { token, done } = saved;
       saved = store.read();
-      if (token !== saved.token) {
+      if (id(token) !== id(saved.token)) {
         whole = false;
         if (token) listener.ended(!saved.token);
       }
@@ -228,6 +233,12 @@ export function createConversation(server: string, store: Store, listener: Liste
       return true;
     },
 
+    /** All that the server keeps of the conversation; undefined when that is nothing, or cannot be had now. */
+    async all(): Promise<object | undefined> {
+      const { status, body } = await call("GET", "conversation");
+      return status === 200 ? body : undefined;
+    },
+
     /** Delete the conversation on the server and here. False when the server could not be told. */
     async erase(): Promise<boolean> {
       const { status } = saved.token ? await call("DELETE", "conversation") : { status: 204 };
@@ -243,6 +254,11 @@ export function createConversation(server: string, store: Store, listener: Liste
       wake();
     },
   };
+}
+
+/** The conversation that a token is for. */
+function id(token = ""): string {
+  return token.split(".")[0]!;
 }
 
 /** A random UUID; `crypto.randomUUID` is missing on pages without TLS. */

@@ -1,10 +1,10 @@
-// More: keep the conversation as a file or on paper, or delete it. Copies are made on the device; nothing is sent.
+// More: keep the conversation as a file or on paper, get all that the server keeps of it, or delete it.
 
 import { MORE, button, focused, h, icon } from "./dom";
 import { Ui } from "./ui";
 
-/** `copy` gives the conversation as text; `erase` deletes it. */
-export function createMenu(ui: Ui, copy: () => string, erase: () => void) {
+/** `copy` gives the conversation as text; `all` gets what is kept on the server; `erase` deletes it. */
+export function createMenu(ui: Ui, copy: () => string, all: () => void, erase: () => void) {
   const opener = button(
     { class: "quiet", "aria-expanded": "false", click: () => toggle(list.hidden) },
     icon(MORE),
@@ -14,8 +14,10 @@ export function createMenu(ui: Ui, copy: () => string, erase: () => void) {
   const list = h(
     "div",
     { class: "menu", hidden: true },
-    entry("save", () => (toggle(false), save(ui.t("file"), copy()))),
+    // In this order they fit into two rows of a small phone.
+    entry("export", () => (toggle(false), all())),
     entry("print", () => (toggle(false), print(ui.t("name"), copy(), element))),
+    entry("save", () => (toggle(false), save(`${ui.t("file")}.txt`, copy(), "text/plain;charset=utf-8"))),
     entry("delete", () => ask(true)),
   );
   const keep = entry("delete_no", () => ask(false));
@@ -51,9 +53,9 @@ export function createMenu(ui: Ui, copy: () => string, erase: () => void) {
   return { opener, element, close };
 }
 
-function save(name: string, text: string): void {
-  const href = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
-  h("a", { href, download: `${name}.txt` }).click();
+export function save(download: string, text: string, type: string): void {
+  const href = URL.createObjectURL(new Blob([text], { type }));
+  h("a", { href, download }).click();
   setTimeout(() => URL.revokeObjectURL(href), 9999);
 }
 

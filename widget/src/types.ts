@@ -46,4 +46,6 @@ export interface Message {
   answer?: { sources_text?: Leaflet[]; differ?: string | null };
   escalation?: Escalation;
   calendar?: string;
+  /** Whether the conversation is deleted, as the patient has confirmed by a message. */
+  deletion?: "done" | "failed";
 }

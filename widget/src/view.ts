@@ -4,7 +4,7 @@ import { createPinned, phones, title } from "./alarm";
 import { Conversation, Listener } from "./conversation";
 import { ALERT, CLOSE, SEND, TALK, button, focused, h, icon, spoken } from "./dom";
 import { GREETING, Item, createLog } from "./log";
-import { createMenu } from "./menu";
+import { createMenu, save } from "./menu";
 import { createSpeaker } from "./speaker";
 import { Config, Escalation, Message } from "./types";
 import { Ui } from "./ui";
@@ -58,8 +58,12 @@ export function createView({ server, inline, config, tell, signal }: Setting) {
     ui,
     () => log.items.map(({ head, text }) => `${head}\n${text}\n`).join("\n"),
     async () => {
-      if (await conversation.erase()) tell("deleted");
-      else notify("delete_failed");
+      const all = await conversation.all();
+      if (all) save(`${ui.t("file")}.json`, JSON.stringify(all, null, 2), "application/json");
+      else notify("export_failed");
+    },
+    async () => {
+      if (!(await conversation.erase())) notify("delete_failed");
     },
   );
   const launcherText = h("span");
@@ -318,7 +322,10 @@ export function createView({ server, inline, config, tell, signal }: Setting) {
       log.offer([], "");
       log.wait(false);
       pin();
-      if (deleted) greet();
+      if (deleted) {
+        greet();
+        tell("deleted");
+      }
       notify(deleted ? "deleted" : "ended");
     },
 

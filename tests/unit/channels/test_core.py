@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -673,3 +674,114 @@ def test_the_care_team_is_never_told_home_where_nothing_is_known(agent: Any, tex
     told = _metadata(asyncio.run(scene()))["escalation"]["setting"]
     assert told == (recorded or "home")
     assert [record.setting for record in outbox.records] == [recorded]
+
+
+# -- the patient has the conversation deleted in the chat --------------------------------------------
+
+
+class _Locks:
+    def __init__(self) -> None:
+        self.held: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def lock(self, sender: str) -> AsyncIterator[None]:
+        self.held.append(sender)
+        yield
+
+
+class _Rasa:
+    """Stores each turn behind its reply, as Rasa does; "yes" has the conversation deleted."""
+
+    def __init__(self, fails: bool = False, slow: float = 0.0) -> None:
+        self.tracker_store, self.lock_store = self, _Locks()
+        self.kept: dict[str, list[str]] = {}
+        self._fails, self._slow = fails, slow
+
+    async def __call__(self, message: UserMessage) -> None:
+        out = message.output_channel
+        assert out is not None
+        done = {"custom": {"deletion": "done"}} if message.text == "yes" else {}
+        await out.send_response(message.sender_id, {"text": f"Told: {message.text}", **done})
+        await asyncio.sleep(self._slow)
+        self.kept.setdefault(message.sender_id, []).append(str(message.text))
+
+    async def delete(self, sender: str) -> None:
+        if self._fails:
+            raise OSError(f"cannot remove {self.kept}")
+        self.kept.pop(sender, None)
+
+
+def _talked(rasa: _Rasa, *texts: str) -> list[list[dict[str, Any]]]:
+    shared = Core(rasa, "test")
+    shared.agent = rasa
+
+    async def scene() -> list[list[dict[str, Any]]]:
+        replies = [asyncio.ensure_future(shared.turn("patient", text)) for text in texts]
+        answers = list(await asyncio.gather(*replies))
+        await asyncio.gather(*shared._running)
+        return answers
+
+    return asyncio.run(scene())
+
+
+def test_a_confirmed_deletion_leaves_nothing_and_the_turn_itself_is_not_stored_again() -> None:
+    rasa = _Rasa()
+    rasa.kept["other"] = ["stays"]
+    replies = _talked(rasa, "hello", "yes")
+    assert rasa.kept == {"other": ["stays"]}
+    assert rasa.lock_store.held == ["patient"]
+    assert _texts(replies[1]) == ["Told: yes"]
+    assert _metadata(replies[1]) == {"deletion": "done"}
+
+
+def test_it_is_said_only_once_the_store_has_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "DEADLINE", 5.0)
+    rasa = _Rasa(slow=0.3)
+    shared = Core(rasa, "test")
+    shared.agent = rasa
+
+    async def scene() -> None:
+        replies = await shared.turn("patient", "yes")
+        assert _metadata(replies) == {"deletion": "done"}
+        assert rasa.kept == {}
+
+    asyncio.run(scene())
+
+
+def test_what_is_said_right_behind_it_begins_a_new_conversation() -> None:
+    rasa = _Rasa(slow=0.01)
+    replies = _talked(rasa, "hello", "yes", "one", "two")
+    assert [_texts(one) for one in replies] == [["Told: hello"], ["Told: yes"], ["Told: one"], ["Told: two"]]
+    assert rasa.kept == {"patient": ["one", "two"]}
+
+
+def test_where_it_cannot_be_removed_nobody_is_told_that_it_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    rasa = _Rasa(fails=True)
+    replies = _talked(rasa, "secret words", "yes")
+    assert _texts(replies[1]) == _texts(safety.static("utter_delete_failed"))
+    assert _metadata(replies[1]) == {"deletion": "failed"}
+    assert "secret words" not in caplog.text
+
+
+def test_a_store_that_hangs_keeps_nobody_waiting() -> None:
+    class Hanging(_Rasa):
+        async def delete(self, sender: str) -> None:
+            await asyncio.sleep(0.5)
+
+    assert _metadata(_talked(Hanging(), "yes")[0]) == {"deletion": "failed"}
+
+
+def test_a_confirmation_whose_worker_was_killed_is_carried_out_by_the_retry() -> None:
+    rasa = _Rasa()
+    events = [UserUttered("yes", message_id="m-1"), BotUttered("Gone.", {"custom": {"deletion": "done"}})]
+
+    async def retrieve(sender: str) -> DialogueStateTracker:
+        return DialogueStateTracker.from_events(sender, events)
+
+    rasa.retrieve = retrieve  # type: ignore[attr-defined]
+    rasa.kept["patient"] = ["hello", "yes"]
+    shared = Core(rasa, "test")
+    shared.agent = rasa
+
+    assert _texts(asyncio.run(shared.turn("patient", "yes", "m-1", again=True))) == ["Gone."]
+    assert rasa.kept == {}

@@ -61,24 +61,6 @@ def test_a_conversation_is_known_from_its_opening_on(journal: SqlJournal, other:
     run(work())
 
 
-def test_a_conversation_is_used_by_opening_it_and_by_the_patients_words(journal: SqlJournal) -> None:
-    async def work() -> None:
-        assert await journal.used("a") is None
-        before = time.time()
-        await journal.open("a")
-        opened = await journal.used("a")
-        assert opened is not None
-        assert before <= opened <= time.time()
-        await journal.note("a", read=True)
-        assert await journal.used("a") == opened
-        await journal.accept("a", "event", {}, {"text": "hello"})
-        said = await journal.used("a")
-        assert said is not None
-        assert opened < said <= time.time()
-
-    run(work())
-
-
 def test_two_channels_do_not_share_a_conversation(journal: SqlJournal, address: str) -> None:
     async def work() -> None:
         await journal.open("a")
@@ -310,3 +292,51 @@ def test_a_deletion_is_remembered_until_it_is_done_everywhere(journal: SqlJourna
         assert await journal.to_forget() == []
 
     run(work())
+
+
+def test_of_a_deletion_by_message_a_mark_without_words_stays(journal: SqlJournal, tmp_path: Path) -> None:
+    async def work() -> None:
+        await journal.open("a", [{"text": "canary"}])
+        await _answered(journal, "a", "earlier", "canary")
+        await journal.accept("a", "yes", {"text": "canary"}, {"text": "canary"})
+        assert not await journal.ended_by("a", "yes")
+        await journal.forget("a", by="yes")
+        await journal.forgotten("a")
+        assert await journal.ended_by("a", "yes")
+        assert not await journal.ended_by("a", "earlier")
+        assert not await journal.ended_by("b", "yes")
+        assert not await journal.knows("a")
+        assert await journal.trim(time.time() + 10) == 0  # the mark goes with the rest that is old
+        assert not await journal.ended_by("a", "yes")
+
+    run(work())
+    assert b"canary" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_a_conversation_begins_anew_with_what_waits(journal: SqlJournal, tmp_path: Path) -> None:
+    async def work() -> None:
+        await journal.open("a", [{"text": "canary"}], [Option("t", "canary")])
+        await journal.note("a", told_privacy=True, words="canary")
+        await journal.accept("a", "earlier", {"text": "canary"})
+        await journal.finish("a", "earlier", parcels=[{"text": "call now"}])
+        await journal.accept("a", "yes", {"text": "canary"})
+        await journal.accept("a", "since", {"text": "said since"})
+        await journal.open("b", [{"text": "other"}])
+        assert await journal.finish("a", "yes", parcels=[{"text": "gone"}], anew=True)
+        assert not await journal.finish("a", "yes", parcels=[{"text": "gone"}], anew=True)
+        assert await journal.notes("a") == {}
+        assert await journal.last_options("a") == []
+        assert await journal.option("a", "t") is None
+        assert await journal.history("a") == []
+        assert len(await journal.history("b")) == 1
+        assert await journal.accept("a", "yes", {}) is Claim.DONE
+        for text in ("call now", "gone"):  # what is on its way arrives, in its order
+            (parcel,) = await journal.due("a")
+            assert parcel.body == {"text": text}
+            await journal.sent(parcel.id)
+        assert await journal.finish("a", "since", [{"text": "answer"}], [Option("u", "more")])
+        assert await journal.last_options("a") == ["more"]
+
+    run(work())
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"canary" not in content

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -405,3 +407,91 @@ def test_the_journal_of_rest_keeps_no_word_of_the_patient(post: Any, tmp_path: P
 
     post(_named("my secret fear"), handler=answer)
     assert not any(b"secret fear" in file.read_bytes() for file in tmp_path.glob("journal.db*"))
+
+
+def test_a_conversation_is_deleted_by_the_one_who_writes_as_it(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IL2_OUTBOX", str(tmp_path / "escalations.db"))
+    monkeypatch.setenv("IL2_SECRET", "secret of the tests")
+    kept: dict[str, str] = {}
+
+    class Store:
+        async def delete(self, sender: str) -> None:
+            kept.pop(sender, None)
+
+        @contextlib.asynccontextmanager
+        async def lock(self, sender: str) -> AsyncIterator[None]:
+            yield
+
+    async def bot(message: UserMessage) -> None:
+        assert message.output_channel is not None
+        said: dict[str, Any] = {"text": "Said."}
+        if message.text == "yes":
+            said["custom"] = {"deletion": "done"}
+        await message.output_channel.send_response(message.sender_id, said)
+        kept[message.sender_id] = str(message.text)
+
+    async def client(session: aiohttp.ClientSession) -> list[Any]:
+        answers = []
+        for sender, text in (("one", "hello"), ("two", "hello"), ("one", "yes"), ("one", "yes")):
+            async with session.post(URL, data=_body(sender=sender, message=text)) as reply:
+                answers.append(await reply.json())
+        return answers
+
+    app = _app(bot)
+    app.ctx.agent = SimpleNamespace(tracker_store=Store(), lock_store=Store())
+    monkeypatch.setenv("IL2_JOURNAL", f"sqlite:///{tmp_path}/journal.db")
+    answers = loopback(app, client, started=True)
+    assert (
+        answers[2]
+        == answers[3]
+        == [
+            {"recipient_id": "one", "text": "Said."},
+            {"recipient_id": "one", "custom": {"deletion": "done"}},
+        ]
+    )
+    assert kept == {"two": "hello"}
+
+
+def test_what_was_kept_for_repeats_goes_with_a_deleted_conversation(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IL2_OUTBOX", str(tmp_path / "escalations.db"))
+    monkeypatch.setenv("IL2_SECRET", "secret of the tests")
+    monkeypatch.setenv("IL2_JOURNAL", f"sqlite:///{tmp_path}/journal.db")
+    turns = []
+
+    class Store:
+        async def delete(self, sender: str) -> None:
+            return None
+
+        @contextlib.asynccontextmanager
+        async def lock(self, sender: str) -> AsyncIterator[None]:
+            yield
+
+    async def bot(message: UserMessage) -> None:
+        assert message.output_channel is not None
+        turns.append(message.text)
+        done = {"custom": {"deletion": "done"}} if message.text == "yes" else {}
+        await message.output_channel.send_response(message.sender_id, {"text": f"Said {message.text}.", **done})
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        for last in ({"message_id": "m-2"}, {}):
+            asked = []
+            for more in (
+                {"message": "canary", "message_id": "m-1"},
+                {"message": "yes", **last},
+                {"message": "yes", **last},
+            ):
+                async with session.post(URL, data=_body(sender="one", **more)) as reply:
+                    asked.append(await reply.json())
+            assert asked[1] == asked[2]
+            assert asked[1][-1]["custom"] == {"deletion": "done"}
+            content = b"".join(file.read_bytes() for file in tmp_path.glob("journal.db*"))
+            assert b"canary" not in content
+
+    app = _app(bot)
+    app.ctx.agent = SimpleNamespace(tracker_store=Store(), lock_store=Store())
+    loopback(app, client, started=True)
+    assert turns == ["canary", "yes", "canary", "yes", "yes"]  # a repeat with an id is no second turn

@@ -24,7 +24,7 @@ from bot import safety
 from bot.channels import core, web
 from bot.channels.journal import SqlJournal
 from bot.channels.texts import texts
-from bot.channels.web import Limits, WebInput, conversation_of, new_conversation, token_of
+from bot.channels.web import Limits, WebInput, new_conversation, ticket_of, token_of
 from bot.clinic import Clinic
 
 Handler = Callable[[UserMessage], Awaitable[Any]]
@@ -125,7 +125,7 @@ def talk(loopback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Talk
         async def client(session: aiohttp.ClientSession) -> Any:
             return await patient(Page(session))
 
-        return loopback(app, client)
+        return loopback(app, client, started=True)
 
     return run
 
@@ -137,13 +137,19 @@ def test_a_token_names_its_conversation_and_a_changed_one_names_none(monkeypatch
     monkeypatch.setenv("IL2_SECRET", "one")
     conversation = new_conversation()
     token = token_of(conversation)
-    assert conversation_of(token) == conversation
-    signature = token.partition(".")[2]
-    forged = ["", ".", conversation, f"{conversation}.", f"{new_conversation()}.{signature}", token[:-1], f"{token}A"]
-    forged += [token.swapcase(), f"{token}\n", token.replace(".", ".."), f"{conversation}.{'é' * 43}", "\ud800" * 22]
-    assert [conversation_of(one) for one in forged] == [None] * len(forged)
+    ticket = ticket_of(token)
+    assert ticket is not None
+    assert ticket.conversation == conversation
+    assert abs(ticket.age) < 5
+    _, issued, signature = token.split(".")
+    later = f"{int(issued, 16) + 1:08x}"
+    forged = ["", ".", conversation, f"{conversation}.", f"{new_conversation()}.{issued}.{signature}", token[:-1]]
+    forged += [f"{conversation}.{later}.{signature}", f"{conversation}.{signature}", f"{conversation}..{signature}"]
+    forged += [f"{token}A", token.swapcase(), f"{token}\n", token.replace(".", ".."), "\ud800" * 22]
+    forged += [f"{conversation}.{issued}.{'é' * 43}", f"{conversation}.{issued[:-1]}٣.{signature}"]
+    assert [ticket_of(one) for one in forged] == [None] * len(forged)
     monkeypatch.setenv("IL2_SECRET", "two")
-    assert conversation_of(token) is None
+    assert ticket_of(token) is None
 
 
 # -- a conversation --------------------------------------------------------------------------------
@@ -197,7 +203,7 @@ def test_rasa_hears_a_name_that_is_not_the_token_and_no_other_channel_makes(talk
         return page.token
 
     token = talk(patient, bot)
-    assert bot.heard[0].sender_id == f"web-{conversation_of(token)}"
+    assert bot.heard[0].sender_id == f"web-{ticket_of(token).conversation}"
     assert bot.heard[0].input_channel == "web"
 
 
@@ -652,22 +658,182 @@ def test_a_patient_gets_all_that_is_kept_as_a_file(talk: Talk) -> None:
     talk(patient)
 
 
-def test_a_conversation_that_nobody_used_for_a_day_can_only_be_deleted(
-    talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _in(seconds: float) -> Any:
+    """The clock of the channel, so many seconds ahead."""
+    return SimpleNamespace(time=lambda: time.time() + seconds)
+
+
+def test_a_token_that_nobody_used_for_a_day_can_only_delete(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def patient(page: Page) -> None:
         await page.open()
-        monkeypatch.setattr(web, "time", SimpleNamespace(time=lambda: time.time() + web.IDLE - 60))
+        monkeypatch.setattr(web, "time", _in(web.GOOD_FOR - 60))
         assert (await page.say("hello")).status == 200
-        monkeypatch.setattr(web, "time", SimpleNamespace(time=lambda: time.time() + web.IDLE + 60))
+        monkeypatch.setattr(web, "time", _in(web.GOOD_FOR + 60))
         for method, path, body in (
             ("GET", "/messages", None),
             ("GET", "/conversation", None),
             ("POST", "/messages", {"id": "12345678", "text": "hello"}),
             ("POST", "/acknowledge", {"level": "soon"}),
         ):
-            assert (await page.call(method, path, body)).status == 401
+            answer = await page.call(method, path, body)
+            assert answer.status == 401
+            assert "token" not in answer.body
         assert (await page.call("DELETE", "/conversation")).status == 204
         assert (await page.call("DELETE", "/conversation")).status == 401
 
     talk(patient)
+
+
+def test_a_fresh_token_stays_and_an_older_one_is_renewed_by_resuming_and_by_asking(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def patient(page: Page) -> None:
+        opened = await page.open()
+        first = page.token
+        assert "token" not in (await page.call("GET", "/messages")).body
+        assert "token" not in (await page.say("hello")).body
+        for number, asking in enumerate((False, True, False, True, False), 1):
+            monkeypatch.setattr(web, "time", _in(number * (web.GOOD_FOR - 60)))
+            answer = await page.say("still here") if asking else await page.call("GET", "/messages?after=0")
+            assert answer.status == 200
+            assert ticket_of(answer.body["token"]).conversation == ticket_of(first).conversation  # type: ignore[union-attr]
+            page.token = answer.body["token"]
+        said = (await page.call("GET", "/messages")).body["messages"]
+        assert said[0] == opened.body["messages"][0]
+        assert len(said) == 7
+        page.token = first  # the first one ends at its own time
+        assert (await page.call("GET", "/messages")).status == 401
+
+    talk(patient)
+
+
+def test_two_tabs_go_on_with_the_old_and_the_new_token(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def patient(page: Page) -> None:
+        await page.open()
+        monkeypatch.setattr(web, "time", _in(web.RENEWED_AFTER + 60))
+        other = Page(page.session, (await page.call("GET", "/messages")).body["token"])
+        assert other.token != page.token
+        assert (await page.say("one")).status == (await other.say("two")).status == 200
+        assert (await other.call("DELETE", "/conversation")).status == 204
+        for tab in (page, other):  # a deletion ends all tokens
+            assert (await tab.call("GET", "/messages")).status == 401
+
+    talk(patient)
+
+
+def test_a_deleted_conversation_gets_no_new_token(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def patient(page: Page) -> None:
+        await page.open()
+        monkeypatch.setattr(web, "time", _in(web.RENEWED_AFTER + 60))
+        answer = await page.say("yes")
+        assert answer.body["messages"][0]["deletion"] == "done"
+        assert "token" not in answer.body
+
+    talk(patient, Deleting())
+
+
+# -- deleted in the chat ---------------------------------------------------------------------------
+
+
+class Deleting(Bot):
+    """A bot that deletes at "yes" and escalates at the red flag."""
+
+    def reply(self, text: str) -> dict[str, Any]:
+        if text == "offer":
+            return {"text": "Shall I?", "buttons": [{"title": "yes", "payload": "yes"}]}
+        if text == "yes":
+            return {"text": "It is gone.", "custom": {"deletion": "done"}}
+        if text == RED_FLAG:
+            told = {"level": "emergency", "symptoms": ["breathing"], "setting": "home", "numbers": []}
+            return {"text": "Call now.", "custom": {"escalation": told}}
+        return super().reply(text)
+
+
+def test_a_conversation_deleted_by_a_message_is_gone_everywhere(talk: Talk, tmp_path: Path) -> None:
+    bot = Deleting()
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        await page.say("canary")
+        (offer,) = (await page.say("offer")).body["messages"]
+        press = {"id": "the-press", "button": offer["buttons"][0]["token"]}
+        answer = await page.call("POST", "/messages", press)
+        (said,) = answer.body["messages"]
+        assert (answer.status, said["text"], said["deletion"], said["seq"]) == (200, "It is gone.", "done", 0)
+        assert not bot.store.store
+        for method, path, body in (
+            ("GET", "/messages", None),
+            ("GET", "/conversation", None),
+            ("POST", "/messages", {"id": "client-id-9", "text": "hello"}),
+            ("DELETE", "/conversation", None),
+        ):
+            assert (await page.call(method, path, body)).status == 401, path
+        again = await page.call("POST", "/messages", press)  # its answer was lost on the way
+        (said,) = again.body["messages"]
+        assert (again.status, said["deletion"]) == (200, "done")
+        assert said["text"] == safety.static("utter_data_deleted")[0]["text"]
+        assert not bot.store.store
+
+    talk(patient, bot)
+    assert [str(one.text) for one in bot.heard] == ["canary", "offer", "yes"]
+    assert b"canary" not in b"".join(file.read_bytes() for file in tmp_path.glob("journal.db*"))
+
+
+def test_a_confirmation_sent_twice_at_once_deletes_once(talk: Talk) -> None:
+    bot = Deleting(wait=0.05)
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        answers = await asyncio.gather(*(page.say("yes", "same-id-1") for _ in range(5)))
+        assert {(answer.status, answer.body["messages"][0]["deletion"]) for answer in answers} == {(200, "done")}
+
+    talk(patient, bot)
+    assert len(bot.heard) == 1
+
+
+def test_a_red_flag_that_overlaps_with_a_deletion_is_still_told(talk: Talk) -> None:
+    bot = Deleting(wait=0.2)
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        running = asyncio.ensure_future(page.say(RED_FLAG))
+        await asyncio.sleep(0.1)
+        assert (await page.call("DELETE", "/conversation")).status == 204
+        answer = await running
+        assert answer.status == 200
+        assert answer.body["messages"][0]["escalation"]["level"] == "emergency"
+        assert (await page.call("GET", "/messages")).status == 401
+
+    talk(patient, bot)
+
+
+def test_where_the_tracker_store_cannot_remove_it_the_conversation_stays_and_that_is_said(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any) -> None:
+        raise OSError("words of the patient")
+
+    monkeypatch.setattr(core, "erase", fails)
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        (said,) = (await page.say("yes")).body["messages"]
+        assert said["text"] == safety.static("utter_delete_failed")[0]["text"]
+        assert said["deletion"] == "failed"
+        assert len((await page.call("GET", "/messages")).body["messages"]) == 3
+
+    talk(patient, Deleting())
+
+
+def test_where_the_journal_cannot_remove_it_that_is_said(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise OSError("words of the patient")
+
+    monkeypatch.setattr(SqlJournal, "forget", fails)
+
+    async def patient(page: Page) -> None:
+        await page.open()
+        (said,) = (await page.say("yes")).body["messages"]
+        assert said["deletion"] == "failed"
+
+    talk(patient, Deleting())

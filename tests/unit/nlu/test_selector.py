@@ -421,3 +421,29 @@ def test_a_message_without_a_ranking_is_not_understood() -> None:
 def test_bands_can_be_set_and_have_defaults() -> None:
     assert AnswerSelector({"bands": {"answer": 0.9}}, None, None)._bands == Bands(answer=0.9)  # type: ignore[arg-type]
     assert AnswerSelector(AnswerSelector.get_default_config(), None, None)._bands == Bands()  # type: ignore[arg-type]
+
+
+# -- deleting one's data -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"), [("Yes, delete it", "delete_confirmed"), ("yes", "delete_confirmed"), ("no", "delete_refused")]
+)
+def test_right_after_the_offer_a_plain_word_decides(text: str, intent: str) -> None:
+    assert _choose(_ranking(0.9, faq_wine=0.9), text, asked="deletion").intent == intent
+
+
+@pytest.mark.parametrize("asked", ["", "setting", "dates"])
+def test_without_the_offer_no_words_delete(asked: str) -> None:
+    for text in ("Yes, delete it", "yes", "delete it"):
+        assert _choose(_ranking(0.1, affirm=0.9), text, asked=asked).intent == "affirm"
+
+
+def test_a_yes_in_other_words_gets_the_offer_once_more() -> None:
+    assert _choose(_ranking(0.1, affirm=0.9), "ok then if you like", asked="deletion").intent == "delete_my_data"
+    assert _choose(_ranking(0.1, delete_my_data=0.9), "delete my data", asked="deletion").intent == "delete_my_data"
+
+
+def test_a_no_in_other_words_keeps_it_and_a_question_is_answered() -> None:
+    assert _choose(_ranking(0.1, deny=0.9), "rather not i think", asked="deletion").intent == "delete_refused"
+    assert _choose(_ranking(0.9, faq_wine=0.9), "can i drink wine", asked="deletion").intent == "faq"

@@ -151,3 +151,19 @@ def test_a_database_of_a_newer_page_is_left_alone(records: Records) -> None:
         db.execute(sa.text("UPDATE schema_versions SET version = 99 WHERE part = 'team'"))
     with pytest.raises(NewerSchema):
         records.lines()
+
+
+def test_a_deletion_is_asked_for_once_and_settled_once(records: Records) -> None:
+    assert records.wish("question", "7", "anna")
+    assert not records.wish("question", "7", "bob")
+    assert records.wish("escalation", "7", "bob")
+    assert [(one.kind, one.which, one.by) for one in records.wishes()] == [
+        ("question", "7", "anna"),
+        ("escalation", "7", "bob"),
+    ]
+    wish = records.wished("question", "7")
+    assert wish is not None
+    assert records.settle(wish)
+    assert not records.settle(wish)
+    assert records.wished("question", "7") is None
+    assert records.wished("escalation", "7") is not None

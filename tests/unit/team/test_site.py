@@ -329,3 +329,147 @@ def test_login_and_logout_with_openid_connect(run: Any) -> None:
         run(scene, settings)
     finally:
         provider.stop()
+
+
+# -- deletion on request, by two people --------------------------------------------------------------
+
+
+def _which(kind: str) -> dict[str, str]:
+    return {"kind": kind, "which": KEY if kind == "escalation" else "1"}
+
+
+def _kept(team: Team) -> tuple[bool, bool]:
+    """Whether the escalation and the question are still there."""
+    since = datetime.now(UTC) - timedelta(days=400)
+    found = {key_of(one.escalation.conversation, one.escalation.message_id) for one in team.outbox.recorded(since)}
+    return KEY in found, team.questions.get(1) is not None
+
+
+async def _close(team: Team) -> None:
+    team.outbox.deliver((), lambda *_: True)
+    assert (await team.post(f"/team/escalations/{KEY}", status="closed")).status == 303
+
+
+@pytest.mark.parametrize("kind", ["escalation", "question"])
+def test_one_asks_for_a_deletion_and_another_confirms_it(kind: str, run: Any) -> None:
+    async def scene(team: Team) -> None:
+        await _close(team)
+        where = "/team?status=closed" if kind == "escalation" else "/team/questions/1"
+        assert "Ask to delete" in (await team.get(where)).text
+        asked = await team.post("/team/deletions", **_which(kind))
+        assert (asked.status, asked.headers["Location"]) == (303, "/team/deletions?told=asked")
+        assert "anna asks to" in (await team.get(where, "bob")).text
+        own = (await team.get("/team/deletions")).text
+        assert "Somebody else has to confirm it." in own
+        assert "Delete for good" not in own
+        assert _kept(team) == (True, True)
+        assert "Delete for good" in (await team.get("/team/deletions", "bob")).text
+        done = await team.post("/team/deletions/settle", "bob", answer="delete", **_which(kind))
+        assert (done.status, done.headers["Location"]) == (303, "/team/deletions?told=deleted")
+        assert _kept(team) == ((False, True) if kind == "escalation" else (True, False))
+        assert "0 deletions to confirm" in (await team.get("/team/deletions")).text
+        log = [(who, did) for who, did in team.log() if "delete" in did and not did.startswith("saw")]
+        assert log == [("anna", "asked to delete"), ("bob", "deleted")]
+        which = KEY if kind == "escalation" else "1"
+        assert f"{kind} {which} asked by anna" in {line.what for line in team.records.lines()}
+        assert team.records.broken() is None
+        again = await team.post("/team/deletions/settle", "bob", answer="delete", **_which(kind))
+        assert again.status == 404
+
+    run(scene)
+
+
+@pytest.mark.parametrize("kind", ["escalation", "question"])
+def test_nobody_deletes_alone(kind: str, run: Any) -> None:
+    async def scene(team: Team) -> None:
+        await _close(team)
+        nobody = await team.post("/team/deletions/settle", "bob", answer="delete", **_which(kind))
+        assert nobody.status == 404  # nobody has asked
+        await team.post("/team/deletions", **_which(kind))
+        await team.post("/team/deletions", **_which(kind))
+        alone = await team.post("/team/deletions/settle", answer="delete", **_which(kind))
+        assert alone.status == 403
+        assert ("anna", "may not delete alone") in team.log()
+        for who, role in (("carl", Role.AUDITOR), ("dora", None)):
+            token = people.form_token(people.Person(who, role))
+            for path in ("/team/deletions", "/team/deletions/settle"):
+                assert (await team.post(path, who, token, answer="delete", **_which(kind))).status == 403
+        stolen = people.form_token(people.Person("anna", Role.CLINICIAN))
+        for path, more in (("/team/deletions", {}), ("/team/deletions/settle", {"answer": "delete"})):
+            assert (await team.post(path, "bob", stolen, **more, **_which(kind))).status == 403
+            evil = {"token": people.form_token(people.Person("bob", Role.CLINICIAN)), **more, **_which(kind)}
+            assert (await team.ask("POST", path, "bob", evil, Origin="https://evil.example")).status == 403
+            assert (await team.post(path, "", stolen, **more, **_which(kind))).status == 401
+        assert _kept(team) == (True, True)
+
+    run(scene)
+
+
+def test_a_login_in_capitals_is_not_a_second_person(run: Any) -> None:
+    async def scene(team: Team) -> None:
+        await team.post("/team/deletions", **_which("question"))
+        answer = await team.post("/team/deletions/settle", "Anna", answer="delete", **_which("question"))
+        assert answer.status == 403
+        assert _kept(team)[1]
+
+    run(scene, {**PROXY, "IL2_TEAM_CLINICIANS": "anna,Anna"})
+
+
+def test_either_may_keep_it_after_all(run: Any) -> None:
+    async def scene(team: Team) -> None:
+        for who in ("bob", "anna"):
+            await team.post("/team/deletions", **_which("question"))
+            kept = await team.post("/team/deletions/settle", who, answer="keep", **_which("question"))
+            assert kept.headers["Location"] == "/team/deletions?told=kept"
+            assert (who, "refused to delete") in team.log()
+        assert _kept(team)[1]
+        assert (await team.post("/team/deletions/settle", "bob", answer="delete", **_which("question"))).status == 404
+
+    run(scene)
+
+
+def test_only_what_is_closed_and_delivered_can_go(run: Any) -> None:
+    async def scene(team: Team) -> None:
+        assert (await team.post("/team/deletions", **_which("escalation"))).status == 422  # new, alert on its way
+        assert (await team.post(f"/team/escalations/{KEY}", status="closed")).status == 303
+        assert (await team.post("/team/deletions", **_which("escalation"))).status == 422  # alert on its way
+        assert "Ask to delete" not in (await team.get("/team?status=closed")).text
+        assert not team.outbox.remove("aaaa1111bbbb2222", "m1")
+        assert _kept(team)[0]
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"kind": "escalation", "which": "1"},
+        {"kind": "question", "which": "x"},
+        {"kind": "audit", "which": "1"},
+        {"kind": "question", "which": "1' OR 1=1"},
+        {"kind": "question", "which": "٣"},
+    ],
+)
+def test_what_names_no_record_is_refused(form: dict[str, str], run: Any) -> None:
+    async def scene(team: Team) -> None:
+        for path in ("/team/deletions", "/team/deletions/settle"):
+            assert (await team.post(path, "bob", answer="delete", **form)).status == 422
+        assert (await team.post("/team/deletions", kind="question", which="999")).status == 404
+        assert _kept(team) == (True, True)
+
+    run(scene)
+
+
+def test_auditors_see_what_is_asked_and_a_record_that_went_by_itself_is_off_the_list(run: Any) -> None:
+    async def scene(team: Team) -> None:
+        await team.post("/team/deletions", **_which("question"))
+        seen = (await team.get("/team/deletions", "carl")).text
+        assert "anna" in seen
+        assert "&lt;script&gt;" in seen
+        assert "<button" not in seen
+        team.questions.forget("eeee")
+        assert "0 deletions to confirm" in (await team.get("/team/deletions", "carl")).text
+        assert team.records.wishes() == []
+
+    run(scene)
