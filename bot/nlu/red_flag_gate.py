@@ -30,11 +30,13 @@ from bot.nlu.classifier import GATE_PREFIX, GIVEN
 from bot.nlu.encoder import SentenceEncoderFeaturizer, repaired_part, repaired_text, sentence_vector
 from bot.nlu.selector import TWO_REPLIES, add_entity
 from bot.triage import Assertion, Assessment, Context, Level, assess
-from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Vector
+from bot.triage.classifier import CRISIS_SYMPTOM, OTHER, Read, ReportClassifier, Vector, worded
 
 LEARNT = (GATE_PREFIX, "symptom_", "figure_of_speech")
-"""Intents whose examples the classifier tells apart; every sixth of all others stands against them."""
+"""Intents whose examples the classifier tells apart; all others stand against them."""
 _NOT_LEARNT = {*GIVEN, f"{GATE_PREFIX}bystander"} - {"symptom_asked"}
+MANY = ("faq", "decline")
+"""Of the others, those with thousands of examples: every sixth of them is enough."""
 ORDINARY_EVERY = 6
 OTHERWISE = ("faq", "two_answers", "decline", "chitchat", "followup", "symptom_", "figure_of_speech", "called_team")
 """Intents (or their beginnings) of which the topic classifier says: no report."""
@@ -120,6 +122,17 @@ def _reader(message: Message) -> Read:
     return read
 
 
+def _lesson(example: Message) -> tuple[str, str, Vector]:
+    """A training sentence, its form and its vector; a normal reading is a word in all, as it will be in messages."""
+    text = example.get(TEXT)
+    if any(map(str.isdigit, text)):
+        told = worded(text, assess(text).normal_reading)
+        if told != text:
+            form = repaired_part(told, example)
+            return told, form, SentenceEncoder.load(default_path()).encode(form)
+    return text, repaired_text(example), sentence_vector(example)
+
+
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class RedFlagGate(GraphComponent, IntentClassifier):
     """Assess every message by the wording rules and the classifier; a red flag takes precedence over every intent."""
@@ -175,13 +188,18 @@ class RedFlagGate(GraphComponent, IntentClassifier):
         texts, repaired, vectors, labels = [], [], [], []
         ordinary = 0
         for example in training_data.intent_examples:
-            label = gate_label(example.get(INTENT))
-            ordinary += label == OTHER
-            if not label or (label == OTHER and ordinary % ORDINARY_EVERY):
+            intent = example.get(INTENT)
+            label = gate_label(intent)
+            if not label:
                 continue
-            texts.append(example.get(TEXT))
-            repaired.append(repaired_text(example))
-            vectors.append(sentence_vector(example))
+            if intent in MANY:
+                ordinary += 1
+                if ordinary % ORDINARY_EVERY:
+                    continue
+            told, form, vector = _lesson(example)
+            texts.append(told)
+            repaired.append(form)
+            vectors.append(vector)
             labels.append(label)
         self._classifier = ReportClassifier.fit(texts, repaired, np.stack(vectors), labels)
         with self._model_storage.write_to(self._resource) as folder:

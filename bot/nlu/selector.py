@@ -63,6 +63,7 @@ class Bands:
         rival: the same for an answer of another topic.
         plain: score from which a short message after an answer is taken by its own words alone.
         partly: score in the whole message from which the answer to a part is given though the part alone is not sure.
+        told: score of the answer to the one part that asks, from which the parts that tell do not count.
         shared: score that the answer to a part must have for the whole message too; a part that is torn out of its
             sentence ("what can I put on it") is near to anything.
     """
@@ -74,6 +75,7 @@ class Bands:
     rival: float = 0.75
     plain: float = 0.5
     partly: float = 0.2
+    told: float = 0.7
     shared: float = 0.1
 
 
@@ -129,6 +131,8 @@ def choose(text: str, candidates: Candidates, talk: Conversation, catalogue: Cat
     several = _several(text, candidates, bands)
     if len(several) == 2:
         return Choice(_two(several), whole.scope, several)
+    if kind != "decline" and len(several) == 1 and _asked_beside_a_report(text, several[0], candidates, bands):
+        return Choice(FAQ, whole.scope, several)
     if whole.scope >= bands.answer:
         return _answers(whole, catalogue, bands)
     if several and kind == FAQ:
@@ -164,8 +168,17 @@ def _in_the_same_topic(candidates: Candidates, talk: Conversation, catalogue: Ca
     if last is None or context is None or context.scope < bands.offer:
         return None
     best = next(r for r in context.labels if r.label.startswith(f"{FAQ}/"))
-    found = catalogue.get(best.label)
-    return best if found and found.topic == last.topic else None
+    if best.label == last.id:  # "and for how long?" asks for more than what was just said
+        same = (r for r in context.labels if r.label != last.id and _topic(r.label, catalogue) == last.topic)
+        nearest = next(same, None)
+        return nearest if nearest is not None and nearest.score >= bands.other else best
+    return best if _topic(best.label, catalogue) == last.topic else None
+
+
+def _topic(label: str, catalogue: Catalogue) -> str | None:
+    """The topic of an answer; None for any other label."""
+    found = catalogue.get(label)
+    return found.topic if found else None
 
 
 def _answers(ranking: Ranking, catalogue: Catalogue, bands: Bands) -> Choice:
@@ -209,6 +222,13 @@ def _several(text: str, candidates: Candidates, bands: Bands) -> tuple[str, ...]
     if whole[answers[0]] < bands.sibling * candidates.whole.labels[0].score:
         return answers  # the message is about something else
     return labels[:2] if answers[0] in labels[:2] else (labels[0], answers[0])
+
+
+def _asked_beside_a_report(text: str, label: str, candidates: Candidates, bands: Bands) -> bool:
+    """Whether the one part that asks surely asks for this answer, and the others tell of something else."""
+    asking = _asking(text, candidates.parts)
+    best = asking[0].labels[0]
+    return len(asking) == 1 < len(candidates.parts) and best.label == label and best.score >= bands.told
 
 
 def _asking(text: str, rankings: Sequence[Ranking]) -> Sequence[Ranking]:

@@ -19,7 +19,7 @@ from bot.ranker import Ranker
 from bot.triage import weighing
 from bot.triage.assess import frame_of
 from bot.triage.frame import FrameDetector
-from bot.triage.model import Assertion, Assessment, Finding, Level
+from bot.triage.model import Assertion, Assessment, Finding, Level, Reading
 from bot.triage.weighing import Learnt, Weighing
 
 LEVELS = {
@@ -55,6 +55,9 @@ LEAST_CRISIS = 0.4
 """Score of the crisis label below which no crisis is seen."""
 _SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\d))+[.!?;\n]*")
 
+NORMAL = "normal"
+"""A normal reading for the meaning detector: sentence vectors cannot tell "it is 36.8" from "it is 38.6"."""
+
 Vector = npt.NDArray[np.float32]
 Read = Callable[[str], tuple[str, Vector]]
 """Gives the repaired lower-case form of a text and its sentence vector."""
@@ -67,6 +70,7 @@ class Piece:
     Attributes:
         begin: where it stands, in characters.
         features: the evidence by name.
+        normal: whether the rules found a reading in the normal range in it, and nothing else.
         crisis: whether the crisis label leads among the red flags.
         group: the strongest group of labels without a red flag.
     """
@@ -74,8 +78,17 @@ class Piece:
     begin: int
     text: str
     features: dict[str, float]
+    normal: bool
     crisis: bool
     group: str
+
+
+def worded(text: str, normal: Reading | None, begin: int = 0) -> str:
+    """A piece of a message, which begins at a character of it, with its normal reading told in a word."""
+    if normal is None:
+        return text
+    start, end = (place - begin for place in normal.span)
+    return f"{text[:start]}{NORMAL}{text[end:]}" if 0 <= start < end <= len(text) else text
 
 
 class ReportClassifier:
@@ -137,8 +150,8 @@ class ReportClassifier:
 
     def _is_report(self, piece: Piece, level: Level, line: str) -> bool:
         """Whether a piece is likely enough a report; ``level``: by the rules, ``line``: if they saw nothing in it."""
-        if piece.features["rules_normal"]:
-            line = "normal"  # words cannot tell "it is 36.8" from "it is 38.6"
+        if piece.normal:
+            line = "normal"
         elif level is Level.EMERGENCY:
             line = "doubt"
         elif piece.features["rules_symptoms"]:  # counts as much among other sentences as alone
@@ -157,11 +170,14 @@ class ReportClassifier:
         def inside(span: tuple[int, int]) -> bool:
             return whole or (span[0] < end and begin < span[1])
 
-        scores = self._scores(*read(text))
+        normal = assessment.normal_reading
+        if normal is not None and not inside(normal.span):
+            normal = None
+        told = worded(text, normal, begin)
+        scores = self._scores(*read(told))
         red = {label: scores.pop(label, 0.0) for label in LEVELS}
         groups = {name: sum(scores.get(label, 0.0) for label in labels) for name, labels in GROUPS.items()}
         others = max(score for label, score in red.items() if label != CRISIS)
-        normal = assessment.normal_reading
         learnt = Learnt(
             {
                 "red_flag": sum(red.values()),
@@ -170,16 +186,16 @@ class ReportClassifier:
                 "soon": red["red_flag_soon"],
                 **groups,
             },
-            self._frames.score(frame_of(text)),
+            self._frames.score(frame_of(told)),
         )
-        features = weighing.features(
-            text,
-            [finding for finding in assessment.findings if inside(finding.span)],
-            normal if normal is not None and inside(normal.span) else None,
-            learnt,
-        )
+        found = [finding for finding in assessment.findings if inside(finding.span)]
         return Piece(
-            begin, text, features, red[CRISIS] > max(others, LEAST_CRISIS), max(groups, key=lambda name: groups[name])
+            begin,
+            text,
+            weighing.features(text, found, learnt),
+            normal=normal is not None and not found,
+            crisis=red[CRISIS] > max(others, LEAST_CRISIS),
+            group=max(groups, key=lambda name: groups[name]),
         )
 
     def _scores(self, text: str, vector: Vector) -> dict[str, float]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from bot.triage.model import Assertion, Finding, Level, Reading
+from bot.triage.model import Assertion, Finding, Level
 from bot.triage.rules import DATA, RulesError
 
 PATH = DATA / "weighing.yml"
@@ -67,13 +67,12 @@ class Weighing:
         return Level.URGENT if self.probability("urgent", features) >= self.lines["urgent"] else Level.SOON
 
 
-def features(piece: str, findings: Sequence[Finding], normal: Reading | None, learnt: Learnt) -> dict[str, float]:
+def features(piece: str, findings: Sequence[Finding], learnt: Learnt) -> dict[str, float]:
     """The evidence on a piece of a message, by name.
 
     Args:
         piece: the words.
         findings: what the rules found in this piece.
-        normal: a reading in the normal range in this piece.
         learnt: what the learnt detectors say of it.
     """
     present = [finding for finding in findings if finding.level]
@@ -85,7 +84,6 @@ def features(piece: str, findings: Sequence[Finding], normal: Reading | None, le
         "question": float("?" in piece),
         "rules_reading": float(any(finding.reading is not None for finding in present)),
         "rules_symptoms": float(min(_MANY, len({finding.row for finding in present}))),
-        "rules_normal": float(normal is not None and not findings),
     }
     for name in (Level.SOON, Level.URGENT, Level.EMERGENCY):
         out[f"rules_{name.label}"] = float(level is name)

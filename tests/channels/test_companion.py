@@ -138,7 +138,7 @@ def test_a_whole_conversation(name: str, companion: Companion) -> None:
         assert titles == ["I am at home", "I am in the hospital"]
     title, token = flag[-1].buttons[1]
     patient.does(driver.presses(token, title, 2), "keep that in mind")
-    again = patient.does(driver.says("is 39.5 high?"), "call button")
+    again = patient.does(driver.says("my temperature is 39.5 now"), "call button")
     assert "911" not in again[0].text
     patient.does(driver.says("I have told staff"), "Good that you")
     vaccine = patient.does(driver.says("can i have the flu jab?"), "leaflets differ")

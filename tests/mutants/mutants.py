@@ -243,7 +243,10 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/unit/test_nlg.py",),
     ),
     Mutant(
-        "a turn that says nothing stays empty", "bot/channels/core.py", put(r"safety\.fallback\(text\)", "[]"), CORE
+        "a turn that says nothing stays empty",
+        "bot/channels/core.py",
+        put(r"safety\.fallback\(text, setting\)", "[]"),
+        CORE,
     ),
     Mutant(
         "a typed slash is a command",

@@ -149,6 +149,14 @@ def test_beside_a_part_that_asks_a_part_that_tells_is_no_question() -> None:
     assert _choose(whole, "Can he drive us? Can I drink wine?", parts).labels == ("faq/driving", "faq/wine")
 
 
+def test_the_one_part_that_asks_is_answered_not_what_is_told_beside_it() -> None:
+    parts = (_ranking(0.2, faq_driving=0.5), _ranking(0.9, faq_wine=0.9))
+    whole = _ranking(0.9, faq_driving=0.5, faq_wine=0.25)
+    assert _choose(whole, "He drives badly. Can I drink wine?", parts).labels == ("faq/wine",)
+    unsure = (parts[0], _ranking(0.9, faq_wine=0.69))
+    assert _choose(whole, "He drives badly. Can I drink wine?", unsure).labels[0] == "faq/driving"
+
+
 @pytest.mark.parametrize(
     ("order", "intent"), [(("wine", "dose"), "answer_and_decline"), (("dose", "wine"), "decline_and_answer")]
 )

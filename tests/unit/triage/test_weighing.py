@@ -18,7 +18,7 @@ LINES = "lines: {report: 0.2, unseen: 0.3, sentence: 0.4, normal: 0.8, doubt: 0.
 
 def of(text: str) -> dict[str, float]:
     assessment = assess(text)
-    return weighing.features(text, assessment.findings, assessment.normal_reading, NOTHING_LEARNT)
+    return weighing.features(text, assessment.findings, NOTHING_LEARNT)
 
 
 def test_the_rules_level_is_one_feature() -> None:
@@ -35,7 +35,6 @@ def test_a_denial_beside_a_symptom_is_no_evidence_against_it() -> None:
 
 def test_numbers_are_features_of_their_own() -> None:
     assert of("my temperature is 39")["rules_reading"] == 1
-    assert of("my temperature is 36.8")["rules_normal"] == 1
 
 
 def test_the_wording_rules_are_believed_where_nothing_else_is_known() -> None:
@@ -49,7 +48,7 @@ def test_more_of_a_report_never_makes_it_less_likely() -> None:
     weights = weighing.load().formulas["report"]
     for name in ("red_flag", "grave", "frame", "rules_soon", "rules_urgent", "rules_emergency", "rules_reading"):
         assert weights[name] > 0, name
-    for name in ("denied", "past", "other_person", "figurative", "asked", "ordinary", "rules_normal"):
+    for name in ("denied", "past", "other_person", "figurative", "asked", "ordinary"):
         assert weights[name] < 0, name
 
 
