@@ -23,6 +23,7 @@ import sqlalchemy as sa
 
 from bot.runtime import front
 from bot.runtime.serve import free_port
+from tests.canary import canary
 from tests.cluster.conftest import POSTGRES
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
@@ -185,7 +186,7 @@ def test_a_conversation_deleted_by_typing_is_gone_whichever_worker_had_it(cluste
         return httpx.post(f"{cluster.url}/webhooks/rest/webhook", json=body, timeout=20).json()
 
     for _ in range(4):
-        word, patient = f"canary{uuid.uuid4().hex}", Patient(cluster.url)
+        word, patient = canary(), Patient(cluster.url)
         patient.say(f"how long is one infusion? {word}")
         assert found(word)
         patient.say("delete my data")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.canary import canary
 from tests.conversations.conftest import Server
 
 
@@ -105,15 +106,15 @@ def test_another_website_is_refused_and_gets_no_leave_to_read(page: Page, server
 
 
 def test_a_deleted_conversation_is_in_no_store(page: Page, server: Server) -> None:
-    canary = f"canary{uuid.uuid4().hex}"
-    page.send(text=f"{canary} how long is one infusion?")
+    word = canary()
+    page.send(text=f"{word} how long is one infusion?")
     tracker, journal = Path("var/conversations.db"), server.outbox.with_name("journal.db")
-    assert canary in _dump(tracker)
-    assert canary in _dump(journal)
+    assert word in _dump(tracker)
+    assert word in _dump(journal)
     assert page.call("DELETE", "/conversation") == (204, None)
     assert page.call("GET", "/messages")[0] == 401
-    assert canary not in _dump(tracker)
-    assert canary not in _dump(journal)
+    assert word not in _dump(tracker)
+    assert word not in _dump(journal)
 
 
 def _dump(file: Path) -> str:

@@ -28,13 +28,14 @@ import pytest
 import yaml
 from aiohttp import web
 
+from tests.canary import canary
 from tests.channels.drivers import DRIVERS, Request
 from tests.channels.stub import Stub
 from tests.channels.test_companion import CREDENTIALS, PLATFORMS, Companion, Patient
 from tests.conversations.conftest import free_port, start, stop
 from tests.privacy.faults import PARTS
 
-CANARY = f"canary{uuid.uuid4().hex[:12]}"
+CANARY = canary()
 NAME = f"Quentina{uuid.uuid4().hex[:8].translate(str.maketrans('0123456789', 'ghijklmnop'))}"
 CLINIC_SECRET = uuid.uuid4().hex
 
@@ -274,7 +275,7 @@ def test_nothing_is_left_of_a_conversation_that_was_deleted_by_typing(companion:
             assert time.monotonic() < limit, found(word)
             time.sleep(0.05)
 
-    web_word, rest_word = f"web{uuid.uuid4().hex}", f"rest{uuid.uuid4().hex}"
+    web_word, rest_word = canary(), canary()
     visitor = Visitor(companion)
     visitor.say(f"how long is one infusion? {web_word}")
     visitor.say(f"xyzzy {web_word}")
@@ -292,7 +293,7 @@ def test_nothing_is_left_of_a_conversation_that_was_deleted_by_typing(companion:
     gone(rest_word)
 
     for name, driver in DRIVERS.items():
-        word = f"{name}{uuid.uuid4().hex}"
+        word = canary()
         patient = Patient(companion, driver)
         patient.does(driver.says(f"how long is one infusion? {word}"), "15 minutes")
         assert found(word), name
